@@ -1,0 +1,93 @@
+/* Every algorithm that Postern knows, as constant descriptors found by IANA transform number.
+ * Bounds and buffer sizes all over Postern come from here; nobody else knows a key length. Sizes
+ * are in octets unless a name says bits. The descriptors live for ever. */
+#ifndef POSTERN_CRYPTO_ALGORITHM_H
+#define POSTERN_CRYPTO_ALGORITHM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ENCR_KEY_MAX   36 /* 32 octets of key and 4 of salt or nonce */
+#define ENCR_IV_MAX    16
+#define ENCR_BLOCK_MAX 16
+#define ICV_MAX        32
+#define INTEG_KEY_MAX  64
+#define PRF_MAX        64 /* output and preferred key of every PRF */
+#define HASH_MAX       64
+
+enum encr_kind {
+	ENCR_KIND_AEAD,
+	ENCR_KIND_CBC, /* unpredictable IV, padded to blocks */
+	ENCR_KIND_CTR, /* RFC 3686, RFC 5930 */
+	ENCR_KIND_NULL /* RFC 2410; never in IKE */
+};
+
+struct encr_desc {
+	uint16_t id;      /* ENCR_* of base/ikev2_numbers.h */
+	const char *name; /* "AES_GCM_16" */
+	const char
+	    *word; /* as the configuration spells it, without the key bits: "aes", "aesgcm" */
+	enum encr_kind kind;
+	bool has_key_length;  /* the Key Length attribute is sent (RFC 7296 3.3.5) */
+	uint16_t key_bits[3]; /* the sizes we take, 0-terminated when fewer */
+	uint8_t salt_len; /* taken from the end of the key material; 4 for GCM and CTR, 3 for CCM */
+	uint8_t iv_len;   /* sent in each packet */
+	uint8_t block_len; /* padding granule: 16 for CBC, 1 for others */
+	uint8_t icv_len;   /* of an AEAD, else 0 */
+	bool in_ike;       /* may protect IKE messages */
+	bool in_esp;
+};
+
+struct prf_desc {
+	uint16_t id;
+	const char *name;
+	const char *word;
+	uint8_t key_len; /* preferred key length: that of SK_d, SK_pi, SK_pr */
+	uint8_t out_len;
+	bool fixed_key; /* AES-CMAC: RFC 4615; only 8 octets of each nonce key SKEYSEED (RFC
+			   7296 2.14) */
+};
+
+struct integ_desc {
+	uint16_t id;
+	const char *name;
+	const char *word;
+	uint8_t key_len;
+	uint8_t icv_len;
+};
+
+/* A key exchange method, seen as a KEM: the initiator makes a key and sends init_len octets, the
+ * responder answers with resp_len octets, both have secret_len octets. (EC)DH fits: both send a
+ * public value. */
+struct ke_desc {
+	uint16_t id;
+	const char *name;
+	const char *word;
+	uint32_t init_len;
+	uint32_t resp_len;
+	uint16_t secret_len;
+	uint16_t strength_bits; /* classical, for choosing defaults and for warnings */
+	bool is_kem; /* a post-quantum KEM: may only follow a classical method or stand alone */
+};
+
+/* NULL when the number is not one of ours. */
+const struct encr_desc *encr_find(uint16_t id);
+const struct prf_desc *prf_find(uint16_t id);
+const struct integ_desc *integ_find(uint16_t id);
+const struct ke_desc *ke_find(uint16_t id);
+
+/* The tables whole, for the configuration's words, for status and for tests; count is set. */
+const struct encr_desc *encr_all(size_t *count);
+const struct prf_desc *prf_all(size_t *count);
+const struct integ_desc *integ_all(size_t *count);
+const struct ke_desc *ke_all(size_t *count);
+
+/* key_bits is one that the cipher takes. For a cipher without the attribute, 0 and its one size are
+ * both right. */
+bool encr_takes_bits(const struct encr_desc *d, uint16_t key_bits);
+/* Octets of keying material that one direction needs: key and salt. */
+size_t encr_keymat_len(const struct encr_desc *d, uint16_t key_bits);
+bool encr_is_aead(const struct encr_desc *d);
+
+#endif

@@ -1,0 +1,77 @@
+/* Long-term keys, signing and verifying as IKEv2 AUTH payloads want it (RFC 7296 2.15, RFC 7427,
+ * RFC 8420, RFC 4754). */
+#ifndef POSTERN_CRYPTO_KEY_H
+#define POSTERN_CRYPTO_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "crypto/crypto.h"
+
+enum key_type {
+	KEY_NONE,
+	KEY_RSA,
+	KEY_ECDSA_P256,
+	KEY_ECDSA_P384,
+	KEY_ECDSA_P521,
+	KEY_ED25519,
+	KEY_ED448,
+};
+
+struct private_key;
+struct public_key;
+
+/* PEM or DER (PKCS #8 or the traditional forms); an encrypted one is ERR_UNSUPPORTED. The caller
+ * owns the key. reason gets a static sentence when it fails. */
+enum err private_key_parse(struct private_key **key, struct bytes text, const char **reason);
+void private_key_free(struct private_key *key);
+enum key_type private_key_type(const struct private_key *key);
+/* The matching public half, a new object that the caller owns. */
+enum err private_key_public(const struct private_key *key, struct public_key **out);
+
+/* From PEM or DER SubjectPublicKeyInfo. */
+enum err public_key_parse(struct public_key **key, struct bytes text, const char **reason);
+void public_key_free(struct public_key *key);
+enum key_type public_key_type(const struct public_key *key);
+unsigned public_key_bits(const struct public_key *key);
+/* DER of the SubjectPublicKeyInfo; allocates, the caller frees with mem_free(). */
+enum err public_key_spki(const struct public_key *key, uint8_t **der, size_t *der_len);
+bool public_key_equal(const struct public_key *a, const struct public_key *b);
+const char *key_type_name(enum key_type type);
+
+/* One way to sign: an AUTH method, and for method 14 its AlgorithmIdentifier and hash. */
+struct signature_scheme {
+	const char *name;        /* "ecdsa-p256-sha256", for logs and configuration */
+	uint8_t auth_method;     /* AUTH_* */
+	uint16_t hash;           /* HASH_*; HASH_IDENTITY for EdDSA */
+	struct bytes identifier; /* DER AlgorithmIdentifier; empty but for method 14 */
+	bool weak;               /* SHA-1, PKCS #1 v1.5 by the old method 1: only when configured */
+};
+
+const struct signature_scheme *signature_schemes(size_t *count);
+
+/* What the peer can check: its SIGNATURE_HASH_ALGORITHMS as a bit set (1 << HASH_*), 0 when it sent
+ * none, in which case only the old methods 1, 9, 10, 11 remain (RFC 7427 3). allow_weak lets in
+ * what is marked weak. NULL when no scheme fits the key. Prefers PSS over PKCS #1 v1.5 (RFC
+ * 8247 3.2), and the hash that fits the key's strength. */
+const struct signature_scheme *signature_choose(enum key_type type, uint32_t peer_hashes,
+						bool allow_weak);
+
+/* Allocates *data: the whole Authentication Data of the AUTH payload (RFC 7427 3: length octet,
+ * AlgorithmIdentifier, signature; for methods 9 to 11 raw r | s). The caller frees with mem_free().
+ */
+enum err signature_make(const struct private_key *key, const struct signature_scheme *scheme,
+			struct bytes message, uint8_t **data, size_t *data_len);
+
+/* Which scheme an AUTH payload uses, before anything is computed: NULL when unknown or malformed.
+ * For method 14 the identifier is compared octet by octet with the table (and with the variants
+ * that the digest lists). *signature is the rest, borrowed from data. */
+const struct signature_scheme *signature_recognise(uint8_t auth_method, struct bytes data,
+						   struct bytes *signature);
+/* ERR_AUTH when the signature does not hold or the scheme does not fit the key. */
+enum err signature_verify(const struct public_key *key, const struct signature_scheme *scheme,
+			  struct bytes signature, struct bytes message);
+
+#endif
