@@ -13,8 +13,8 @@ struct list {
 #define CONTAINER_OF(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /* Walks; the element may be removed while it is visited. */
-#define LIST_EACH(list, node)                                                                      \
-	for (struct list *node = (list)->next, *node##_next = node->next; node != (list);          \
+#define LIST_EACH(head, node)                                                                      \
+	for (struct list *node = (head)->next, *node##_next = node->next; node != (head);          \
 	     node = node##_next, node##_next = node->next)
 
 static inline void list_init(struct list *l)
