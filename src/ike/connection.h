@@ -1,0 +1,92 @@
+/* A connection as the engine sees it: what the configuration says of one peer, checked and
+ * complete. Made once, then constant and counted: a reload makes a new one, and exchanges under way
+ * keep the old one alive until they end. Times are microseconds, 0 means never or no limit. */
+#ifndef POSTERN_IKE_CONNECTION_H
+#define POSTERN_IKE_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/selector.h"
+#include "crypto/key.h"
+#include "esp/dataplane.h"
+#include "ike/suite.h"
+#include "pki/identity.h"
+
+struct trust; /* pki/trust.h */
+
+enum ike_auth_kind { IKE_AUTH_BY_PSK, IKE_AUTH_BY_CERT, IKE_AUTH_BY_PUBKEY };
+
+enum ike_start { IKE_START_MANUAL, IKE_START_AUTO, IKE_START_ON_TRAFFIC };
+
+/* How we prove who we are. */
+struct ike_local_auth {
+	enum ike_auth_kind kind;
+	char *key; /* the private key's name in the keystore; not for PSK */
+	enum key_type key_type;
+	struct bytes *certs; /* DER, ours first; for pubkey one SubjectPublicKeyInfo. Owned. */
+	size_t n_certs;
+	bool always_send_cert; /* also when the peer asked for none */
+};
+
+/* What we demand of the peer. */
+struct ike_remote_auth {
+	enum ike_auth_kind kind;
+	struct trust *trust;    /* CAs; shared and counted by its owner */
+	struct public_key *key; /* for pubkey; owned */
+};
+
+struct ike_child_config {
+	char *name;
+	uint32_t policy; /* the data plane's policy number */
+	enum esp_mode mode;
+	enum ike_start start;
+	struct selector *local;
+	size_t n_local;
+	struct selector *remote;
+	size_t n_remote;
+	struct ike_suites esp;
+	uint64_t rekey_time;
+	uint64_t rekey_octets;
+	uint64_t rekey_packets;
+	uint32_t replay_window;
+	enum esp_df df;
+	bool copy_dscp;
+	bool ecn;
+};
+
+struct ike_connection {
+	char *name;
+	unsigned references;
+	struct addr local;    /* none: whatever the route gives, any as responder */
+	struct addr remote;   /* none: anybody may call, and we cannot */
+	uint16_t remote_port; /* 500 unless configured */
+	struct identity local_id;
+	struct identity remote_id; /* type 0: whoever authenticates */
+	struct ike_local_auth local_auth;
+	struct ike_remote_auth remote_auth;
+	struct ike_suites ike;
+	struct ike_child_config *children;
+	size_t n_children;
+	uint64_t rekey_time;
+	uint64_t reauth_time;
+	uint64_t dpd_delay;   /* liveness check after so much silence */
+	uint64_t keepalive;   /* NAT keepalive; 20 s */
+	uint64_t retry_time;  /* how long after a failure a start = auto child is tried again */
+	unsigned retransmits; /* tries of one request before the peer counts as dead */
+	bool force_encap;     /* UDP encapsulation though no NAT is seen */
+	bool unique;          /* a new IKE SA of the same identity replaces the old ones */
+	bool allow_weak_signatures;
+};
+
+/* A zeroed connection with one reference, or NULL. Everything it points at is owned by it. */
+struct ike_connection *ike_connection_new(const char *name);
+struct ike_connection *ike_connection_hold(struct ike_connection *c);
+void ike_connection_release(struct ike_connection *c);
+/* NULL when there is none of that name. */
+const struct ike_child_config *ike_connection_child(const struct ike_connection *c,
+						    const char *name);
+
+#endif

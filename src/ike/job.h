@@ -1,0 +1,92 @@
+/* Slow work that the engine hands out and takes back: it never waits for any of it. A job is plain
+ * data; ike_job_run() may run it in any thread, and the kinds that need a long-term secret may be
+ * carried to another process instead. */
+#ifndef POSTERN_IKE_JOB_H
+#define POSTERN_IKE_JOB_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "crypto/crypto.h"
+#include "crypto/ke.h"
+#include "crypto/key.h"
+#include "ike/connection.h"
+#include "pki/identity.h"
+
+struct keystore;
+
+enum ike_job_type {
+	IKE_JOB_KE_GENERATE,
+	IKE_JOB_KE_RESPOND,
+	IKE_JOB_KE_FINISH,
+	IKE_JOB_SIGN,       /* needs the keystore */
+	IKE_JOB_SHARED_KEY, /* needs the keystore; our own MAC and the one we expect are the same
+			       job */
+	IKE_JOB_VERIFY,     /* certificate chain, identity and signature */
+};
+
+#define IKE_JOB_CERTS_MAX 8
+
+/* Everything a job points at is its own, freed by ike_job_free(). */
+struct ike_job {
+	enum ike_job_type type;
+	uint64_t serial;      /* unique in the engine; whoever runs it gives it back unchanged */
+	struct ike_job *next; /* for queues of the owner of the moment */
+	enum err result;
+	char reason[200]; /* why it failed, for the log; never anything secret */
+
+	/* Key exchange. value: ours for GENERATE and RESPOND; peer: theirs for RESPOND and FINISH.
+	 */
+	const struct ke_desc *ke;
+	uint8_t seed[KE_SEED_LEN];
+	struct ke_private *private;
+	uint8_t *value;
+	uint8_t *peer;
+	size_t peer_len;
+	uint8_t *secret; /* ke->secret_len octets, erased */
+
+	/* Authentication. octets: the signed octets; data: the AUTH payload's data, made (SIGN,
+	 * SHARED_KEY) or to be verified (VERIFY). */
+	const struct prf_desc *prf;
+	struct identity local;
+	struct identity remote;
+	uint8_t *octets;
+	size_t octets_len;
+	uint8_t *data;
+	size_t data_len;
+	char *key;
+	const struct signature_scheme *scheme;
+	uint8_t auth_method;
+	uint8_t *certs[IKE_JOB_CERTS_MAX]; /* as received, encoding beside it */
+	size_t cert_lens[IKE_JOB_CERTS_MAX];
+	uint8_t cert_encodings[IKE_JOB_CERTS_MAX];
+	size_t n_certs;
+	struct ike_connection *connection; /* held; for VERIFY: what is demanded of the peer */
+	uint32_t hashes; /* VERIFY: the hash algorithms that we offered, bits 1 << HASH_* */
+
+	/* Who in the engine waits; nobody else looks. */
+	uint64_t sa;
+	uint64_t exchange;
+	int step;
+};
+
+struct ike_job *ike_job_new(enum ike_job_type type);
+void ike_job_free(struct ike_job *job);
+/* True for the kinds that need long-term secrets. */
+bool ike_job_needs_keys(const struct ike_job *job);
+/* Does the work and sets result and reason. keys is needed only by those kinds; wall_time is
+ * seconds since the epoch, for certificates. */
+void ike_job_run(struct ike_job *job, struct crypto *c, const struct keystore *keys,
+		 int64_t wall_time);
+
+/* A keystore job between two processes: what the key process needs, and what it answers. Both ends
+ * check what they read. */
+enum err ike_job_write_request(const struct ike_job *job, struct writer *w);
+enum err ike_job_read_request(struct ike_job **job, struct bytes b);
+enum err ike_job_write_answer(const struct ike_job *job, struct writer *w);
+/* The answer's serial, to find the job by; then ike_job_read_answer() fills it. */
+enum err ike_job_answer_serial(struct bytes b, uint64_t *serial);
+enum err ike_job_read_answer(struct ike_job *job, struct bytes b);
+
+#endif

@@ -1,0 +1,60 @@
+/* What is offered and what was chosen: proposals as the configuration lists them, and the one
+ * combination that a negotiation ends with (RFC 7296 2.7, 3.3). */
+#ifndef POSTERN_IKE_SUITE_H
+#define POSTERN_IKE_SUITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "crypto/algorithm.h"
+#include "crypto/protect.h"
+
+#define IKE_PROPOSALS_MAX  8
+#define IKE_TRANSFORMS_MAX 24
+#define IKE_SUITE_TEXT_MAX 192
+
+/* type is a TRANSFORM_* number; key_bits is 0 for one without the attribute. */
+struct ike_transform {
+	uint8_t type;
+	uint16_t id;
+	uint16_t key_bits;
+};
+
+/* One proposal: for each type, alternatives in order of preference. An absent type, or a transform
+ * with id 0 (NONE) among KE or INTEG, means that none is acceptable. */
+struct ike_proposal {
+	uint8_t protocol; /* PROTOCOL_IKE or PROTOCOL_ESP */
+	uint8_t n;
+	struct ike_transform transforms[IKE_TRANSFORMS_MAX];
+};
+
+struct ike_suites {
+	uint8_t n;
+	struct ike_proposal proposals[IKE_PROPOSALS_MAX];
+};
+
+/* A chosen combination. Unused descriptors are NULL: prf in ESP, integ with an AEAD, ke without
+ * PFS. */
+struct ike_suite {
+	struct protect_suite protect;
+	const struct prf_desc *prf;
+	const struct ke_desc *ke;
+	bool esn;
+};
+
+/* Parses the configuration's words: "aes256gcm-prfsha384-x25519, aes128gcm-prfsha256-ecp256" or a
+ * named suite ("modern", "cnsa2", "compat"), for protocol PROTOCOL_IKE or PROTOCOL_ESP. Within one
+ * proposal several words of one kind are alternatives. On failure *word is the offending word (in
+ * text, n octets) and *reason a static sentence that says what was expected. */
+enum err ike_suites_parse(struct ike_suites *out, uint8_t protocol, const char *text,
+			  struct bytes *word, const char **reason);
+/* What is offered when the configuration names nothing (RFC 8247, short on purpose). */
+void ike_suites_default(struct ike_suites *out, uint8_t protocol);
+/* "aes256gcm-prfsha384-x25519", with "/" between alternatives. Return buf. */
+const char *ike_proposal_format(const struct ike_proposal *p, char buf[IKE_SUITE_TEXT_MAX]);
+const char *ike_suite_format(const struct ike_suite *s, char buf[IKE_SUITE_TEXT_MAX]);
+
+#endif

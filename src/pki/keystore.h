@@ -1,0 +1,37 @@
+/* Long-term secrets, and the two things that are ever done with them: signing, and the shared-key
+ * MAC. The daemon keeps this in a process of its own; nobody else sees a private key or a PSK. */
+#ifndef POSTERN_PKI_KEYSTORE_H
+#define POSTERN_PKI_KEYSTORE_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "crypto/algorithm.h"
+#include "crypto/crypto.h"
+#include "crypto/key.h"
+#include "pki/identity.h"
+
+struct keystore;
+
+struct keystore *keystore_new(void);
+/* Erases everything. */
+void keystore_free(struct keystore *k);
+
+/* Takes key. name is what connections call it by (its file's name); a key of that name is replaced.
+ */
+enum err keystore_add_key(struct keystore *k, const char *name, struct private_key *key);
+/* A pre-shared key for two identities in either order; an identity of type 0 stands for anybody.
+ * The more exact match wins. Copies. ERR_EXISTS when the same pair has one already. */
+enum err keystore_add_secret(struct keystore *k, const struct identity *one,
+			     const struct identity *other, struct bytes secret);
+
+/* The AUTH payload's data by the named key (see signature_make()). */
+enum err keystore_sign(const struct keystore *k, const char *name,
+		       const struct signature_scheme *scheme, struct bytes octets, uint8_t **data,
+		       size_t *data_len);
+/* out (d->out_len octets) = prf(prf(secret, "Key Pad for IKEv2"), octets) (RFC 7296 2.15).
+ * ERR_NOT_FOUND when there is no secret for these two. */
+enum err keystore_shared_key_mac(const struct keystore *k, struct crypto *c,
+				 const struct identity *local, const struct identity *remote,
+				 const struct prf_desc *d, struct bytes octets, uint8_t *out);
+
+#endif
