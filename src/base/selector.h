@@ -36,7 +36,8 @@ struct selector selector_any(uint8_t family);
 struct selector selector_of_range(const struct addr_range *r);
 bool selector_equal(const struct selector *a, const struct selector *b);
 bool selector_is_opaque(const struct selector *s);
-/* The common part (RFC 7296 2.9 narrowing of one pair); false when there is none. */
+/* The common part (RFC 7296 2.9 narrowing of one pair); false when there is none. Any port takes in
+ * OPAQUE (RFC 4301 4.4.1.1), a port number does not. */
 bool selector_meet(struct selector *out, const struct selector *a, const struct selector *b);
 /* Everything in `inner` is in `outer`. */
 bool selector_covers(const struct selector *outer, const struct selector *inner);
@@ -45,7 +46,8 @@ bool selector_has(const struct selector *s, const struct addr *a, uint8_t protoc
 		  uint16_t port);
 
 /* "10.1.0.0/24", "10.1.0.0/24[tcp/443]", "10.1.0.0/24[udp]", "10.1.0.7[tcp/1000-1999]",
- * "2001:db8::/64[icmp6/128]", "0.0.0.0/0[17/opaque]". */
+ * "2001:db8::/64[icmp6/128]", "0.0.0.0/0[17/opaque]". For ICMP a bare type means all its codes;
+ * "3.4" is a type and a code. A single address is written as its prefix, "10.1.0.7/32". */
 enum err selector_parse(struct selector *s, const char *text);
 const char *selector_format(const struct selector *s, char buf[SELECTOR_TEXT_MAX]);
 

@@ -24,6 +24,9 @@ struct table {
 	struct bytes (*key_of)(const struct table_node *node);
 };
 
+/* SipHash-2-4 of key; the tables' own hash, for a user that spreads keys some other way too. */
+uint64_t table_hash(const uint8_t secret[16], struct bytes key);
+
 /* secret comes from the owner's source of randomness. */
 enum err table_init(struct table *t, const uint8_t secret[16],
 		    struct bytes (*key_of)(const struct table_node *node));
