@@ -3,6 +3,7 @@
 #ifndef POSTERN_ESP_PACKET_H
 #define POSTERN_ESP_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,9 @@ enum packet_fate {
 	PACKET_OK = 0,
 	PACKET_NO_SA,
 	PACKET_NO_POLICY,
-	PACKET_TOO_SHORT,
-	PACKET_TOO_BIG,
+	PACKET_TOO_SHORT,  /* for the header, IV, trailer and ICV of its suite */
+	PACKET_BAD_LENGTH, /* its ciphertext is no multiple of 4 octets or of the cipher's block */
+	PACKET_TOO_BIG,    /* for the path, or for the room in its buffer */
 	PACKET_FRAGMENT,
 	PACKET_REPLAY,
 	PACKET_TOO_OLD,
@@ -30,10 +32,12 @@ enum packet_fate {
 	PACKET_SEQUENCE_OVER,
 	PACKET_LIFETIME_OVER,
 	PACKET_QUEUE_FULL,
+	PACKET_CRYPTO_FAILED, /* the library refused, or memory for the expanded key is lacking */
 	PACKET_FATES
 };
 
-const char *packet_fate_name(enum packet_fate fate); /* "bad-icv" */
+/* A constant, lower-case name: "bad-icv". */
+const char *packet_fate_name(enum packet_fate fate);
 
 /* data points into buf, which holds cap octets in all. */
 struct packet {
@@ -44,7 +48,19 @@ struct packet {
 	uint64_t seq;        /* of the ESP packet, once known */
 	uint8_t next_header; /* 4, 41, or a transport protocol */
 	uint8_t outer_tos;   /* DSCP and ECN of the outer header: read or to be written */
-	uint8_t fate;        /* enum packet_fate */
+	bool outer_df;       /* Don't Fragment of an outer IPv4 header that is to be written */
+	uint8_t fate;        /* enum packet_fate; what is not PACKET_OK is passed over untouched */
 };
+
+/* Octets before data and after its end. */
+static inline size_t packet_headroom(const struct packet *p)
+{
+	return (size_t)(p->data - p->buf);
+}
+
+static inline size_t packet_tailroom(const struct packet *p)
+{
+	return p->cap - packet_headroom(p) - p->len;
+}
 
 #endif
