@@ -15,6 +15,8 @@
 #include "pki/identity.h"
 
 struct keystore;
+struct ike;
+struct ike_sa;
 
 enum ike_job_type {
 	IKE_JOB_KE_GENERATE,
@@ -65,10 +67,10 @@ struct ike_job {
 	struct ike_connection *connection; /* held; for VERIFY: what is demanded of the peer */
 	uint32_t hashes; /* VERIFY: the hash algorithms that we offered, bits 1 << HASH_* */
 
-	/* Who in the engine waits; nobody else looks. */
-	uint64_t sa;
-	uint64_t exchange;
-	int step;
+	/* Who in the engine waits and what comes next; nobody else looks. */
+	uint64_t sa;   /* our SPI */
+	uint64_t task; /* its serial, 0 for none */
+	void (*then)(struct ike *ike, struct ike_sa *sa, struct ike_job *job);
 };
 
 struct ike_job *ike_job_new(enum ike_job_type type);

@@ -1,0 +1,170 @@
+/* One IKE SA. What a resting SA needs is here; what only a handshake needs is in struct ike_setup,
+ * and what only an exchange needs in struct ike_task, both gone when they are over. */
+#ifndef POSTERN_IKE_SA_H
+#define POSTERN_IKE_SA_H
+
+#include "ike/engine.h"
+#include "ike/keymat.h"
+#include "wire/header.h"
+#include "wire/message.h"
+#include "wire/payload.h"
+
+struct ike_task;
+
+enum sa_state {
+	SA_INIT,      /* initiator: IKE_SA_INIT under way */
+	SA_HALF_OPEN, /* responder: keys are being made or made, nobody is authenticated */
+	SA_AUTH,      /* IKE_AUTH under way */
+	SA_UP,
+	SA_REPLACED, /* rekeyed: waits for the Delete; starts nothing, answers everything */
+	SA_DELETING, /* our Delete is under way */
+	SA_DEAD,     /* in ike->dead */
+};
+
+/* Of the handshake alone. Nonces and messages are owned. */
+struct ike_setup {
+	uint8_t nonce_i[NONCE_MAX], nonce_r[NONCE_MAX];
+	size_t nonce_i_len, nonce_r_len;
+	uint8_t *message_1; /* the last IKE_SA_INIT request, as sent (RFC 7296 2.15) */
+	size_t message_1_len;
+	uint8_t *message_2; /* and its answer */
+	size_t message_2_len;
+	uint8_t *cookie;
+	size_t cookie_len;
+	struct ke_private *private;
+	uint8_t *ke_value;
+	const struct ke_desc *ke;
+	unsigned ke_tries; /* INVALID_KE_PAYLOAD is followed this often at most (N9) */
+	unsigned cookie_tries;
+	uint16_t
+	    noted_error; /* an unauthenticated error notify, believed only when time is up (N8) */
+	uint32_t peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, bits 1 << HASH_* (RFC 7427 4) */
+	bool auth_started;
+	/* the child that goes with IKE_AUTH */
+	uint32_t child_spi;
+	unsigned child_index;
+	/* IKE_AUTH as received, kept while jobs run */
+	struct ike_inbound *inbound;
+	uint8_t *peer_id_body; /* ID payload body, for the signed octets */
+	size_t peer_id_body_len;
+	struct identity peer_id;
+	struct identity asked_id; /* responder: IDr of the request */
+	uint8_t *auth_data;       /* ours */
+	size_t auth_data_len;
+	uint8_t auth_method;
+	const struct signature_scheme *scheme;
+	bool cert_wanted; /* the peer sent CERTREQ */
+	bool initial_contact;
+};
+
+/* A request that is being worked on, or a response: decrypted octets and their payloads. */
+struct ike_inbound {
+	struct ike_header header;
+	struct path path;
+	uint8_t *octets; /* owned, the whole message */
+	size_t len;
+	struct payloads payloads; /* inner ones; spans into octets */
+};
+
+struct ike_sa {
+	struct table_node by_spi;
+	struct table_node by_peer; /* while half open as responder */
+	struct list all;
+	struct list of_conn;
+	struct ike_timer timer;
+	struct ike_conn *conn;         /* NULL while a responder does not know yet */
+	struct ike_connection *config; /* held; may be older than conn->config */
+	uint64_t spi_i, spi_r;
+	struct path path;
+	struct ike_suite suite;
+	struct ike_keys keys;
+	uint64_t iv_counter;
+	uint32_t send_id; /* Message ID of the next request of ours */
+	uint32_t recv_id; /* and of the next one of theirs */
+	uint16_t peer_window;
+	uint8_t state;      /* enum sa_state */
+	bool initiator : 1; /* the original initiator (RFC 7296 2.2) */
+	bool nat_here : 1, nat_there : 1;
+	bool by_peer_listed : 1;
+	bool reauthenticating : 1; /* a new IKE SA is being made to take this one's place */
+	bool replaces : 1;
+	struct list tasks;           /* ike_task: under way and waiting */
+	struct ike_inbound *inbound; /* the request that waits for a job, or NULL */
+	uint8_t *answer;             /* our last response, for retransmitted requests */
+	size_t answer_len;
+	struct list children;
+	struct ike_setup *setup;
+	struct identity remote_id;
+	struct identity local_id;
+	const char *remote_auth;
+	uint64_t since, last_heard, last_sent;
+	uint64_t rekey_at, reauth_at, expire_at, dpd_at, keepalive_at;
+	uint64_t replaced_spi; /* our SPI of the SA that this one reauthenticates, 0 for none */
+};
+
+static inline uint64_t sa_our_spi(const struct ike_sa *sa)
+{
+	return sa->initiator ? sa->spi_i : sa->spi_r;
+}
+
+/* Creates with a fresh SPI, listed by it. conn may be NULL. */
+enum err sa_new(struct ike *ike, struct ike_sa **out, struct ike_conn *conn,
+		const struct path *path, bool initiator);
+struct ike_sa *sa_find(struct ike *ike, uint64_t our_spi);
+void sa_set_conn(struct ike *ike, struct ike_sa *sa, struct ike_conn *conn,
+		 struct ike_connection *config);
+void sa_list_half_open(struct ike *ike, struct ike_sa *sa);
+void sa_unlist_half_open(struct ike *ike, struct ike_sa *sa);
+struct ike_sa *sa_find_half_open(struct ike *ike, const struct endpoint *remote, uint64_t spi_i);
+struct ike_setup *sa_setup_new(void);
+void sa_setup_free(struct ike_sa *sa);
+/* Ends it here and now, with its children, telling the peer nothing. The object stays readable
+ * until the present call into the engine returns. reason is for people and may be NULL. */
+void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason);
+void sa_reap(struct ike *ike);
+/* Recomputes when sa next needs the time. */
+void sa_schedule(struct ike *ike, struct ike_sa *sa);
+/* Logs with the connection's name and the peer. */
+void sa_log(struct ike *ike, const struct ike_sa *sa, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Building: a message of this SA in ike->buffer, SK begun when keys are there. */
+void sa_message_begin(struct ike *ike, struct ike_sa *sa, struct message *m, uint8_t exchange,
+		      bool response, uint32_t message_id);
+/* Ends, protects, and gives the octets (in ike->buffer). */
+enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m, struct bytes *out);
+/* Ends a response to the request that is being answered, sends it, keeps it for retransmissions and
+ * moves on to the next Message ID. */
+enum err sa_respond(struct ike *ike, struct ike_sa *sa, struct message *m);
+/* A response that holds one notify and nothing else. */
+void sa_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t message_id,
+		       uint8_t protocol, struct bytes spi, uint16_t type, struct bytes data);
+void message_notify(struct message *m, uint16_t type, struct bytes data);
+void message_notify_spi(struct message *m, uint8_t protocol, uint32_t spi, uint16_t type,
+			struct bytes data);
+
+/* Becomes established: timers, events. */
+void sa_up(struct ike *ike, struct ike_sa *sa);
+
+void ike_inbound_free(struct ike_inbound *in);
+/* The first notify of a type in the payloads; false when there is none. */
+bool payloads_notify(const struct payloads *ps, uint16_t type, struct notify_part *out);
+/* The first error notify. */
+bool payloads_error(const struct payloads *ps, struct notify_part *out);
+
+/* The exchanges, one file each. A response comes with the task whose request it answers. */
+void init_start(struct ike *ike, struct ike_sa *sa); /* init_i.c */
+void init_response(struct ike *ike, struct ike_sa *sa, const struct path *path,
+		   const struct ike_header *h, struct bytes datagram);
+void init_request(struct ike *ike, const struct path *path, const struct ike_header *h,
+		  struct bytes datagram);                                       /* init_r.c */
+void auth_start(struct ike *ike, struct ike_sa *sa);                            /* auth_i.c */
+void auth_response(struct ike *ike, struct ike_sa *sa, struct ike_inbound *in); /* takes in */
+void auth_request(struct ike *ike, struct ike_sa *sa, struct ike_inbound *in);  /* auth_r.c */
+void info_request(struct ike *ike, struct ike_sa *sa, struct ike_inbound *in);  /* info.c */
+void create_child_request(struct ike *ike, struct ike_sa *sa, struct ike_inbound *in);
+
+/* What a Child SA's notifies and an address change mean for the SA as a whole. */
+void sa_update_path(struct ike *ike, struct ike_sa *sa, const struct path *path);
+
+#endif
