@@ -1,5 +1,5 @@
 /* The registry's names of the numbers in base/ikev2_numbers.h, for logs and status. Each function
- * returns constant text when the number is known; else it prints the number into buf ("PAYLOAD-77",
+ * returns constant text when the number is known; else it prints the number into buf ("payload 77",
  * "notify 12345") and returns buf. The result is valid as long as buf is. */
 #ifndef POSTERN_BASE_IKEV2_NAMES_H
 #define POSTERN_BASE_IKEV2_NAMES_H

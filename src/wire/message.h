@@ -22,11 +22,19 @@
 #include "wire/header.h"
 #include "wire/payload.h"
 
+/* What has been begun; for message.c. */
+enum message_kind {
+	MESSAGE_PLAIN,
+	MESSAGE_SK,
+	MESSAGE_FRAGMENT,
+};
+
 struct message {
-	struct writer w;    /* borrows the caller's buffer */
-	size_t next_at;     /* offset of the Next Payload octet of the payload before */
-	size_t payload_at;  /* offset of the payload under way, 0 for none */
-	size_t sk_at;       /* offset of SK or SKF, 0 for none */
+	struct writer w;   /* borrows the caller's buffer */
+	size_t next_at;    /* offset of the Next Payload octet of the payload before */
+	size_t payload_at; /* offset of the payload under way, 0 for none */
+	enum message_kind kind;
+	size_t sk_at;       /* offset of SK or SKF */
 	size_t iv_at;       /* with SK: where the IV goes */
 	size_t inner_at;    /* with SK: where the first inner payload begins */
 	const char *reason; /* the first thing that went wrong, constant text, else NULL */

@@ -131,8 +131,14 @@ void cp_write_begin(struct writer *w, uint8_t type);
 void cp_write_attribute(struct writer *w, uint16_t type, struct bytes value);
 
 /* Extensible Authentication (RFC 7296 3.16, RFC 3748 4): `message` is the EAP message whole. */
+enum eap_code {
+	EAP_REQUEST = 1,
+	EAP_RESPONSE = 2,
+	EAP_SUCCESS = 3,
+	EAP_FAILURE = 4,
+};
 struct eap_part {
-	uint8_t code; /* 1 Request, 2 Response, 3 Success, 4 Failure */
+	uint8_t code; /* enum eap_code */
 	uint8_t identifier;
 	uint8_t type;      /* 0 in Success and Failure */
 	struct bytes data; /* after the type */

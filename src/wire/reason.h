@@ -4,6 +4,8 @@
 #ifndef POSTERN_WIRE_REASON_H
 #define POSTERN_WIRE_REASON_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 
 /* Sets *reason and returns e, so that a parser ends in one line. */

@@ -49,7 +49,7 @@ enum err sa_check(struct bytes body, const struct sa_context *c, const char **re
  *		struct reader tr = sa_transforms(&p);
  *		while (sa_transform_next(&tr, &t))
  * A body that was not checked is safe too: the walk ends at the first fault, and the reader is bad.
-*/
+ */
 struct reader sa_proposals(struct bytes body);
 bool sa_proposal_next(struct reader *r, struct sa_proposal *p);
 struct reader sa_transforms(const struct sa_proposal *p);
