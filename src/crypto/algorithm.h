@@ -26,8 +26,9 @@ enum encr_kind {
 struct encr_desc {
 	uint16_t id;      /* ENCR_* of base/ikev2_numbers.h */
 	const char *name; /* "AES_GCM_16" */
-	const char
-	    *word; /* as the configuration spells it, without the key bits: "aes", "aesgcm" */
+	/* As the configuration spells it, without the key bits, which stand after "aes":
+	 * "aesgcm" is written aes256gcm (see crypto/words.h). */
+	const char *word;
 	enum encr_kind kind;
 	bool has_key_length;  /* the Key Length attribute is sent (RFC 7296 3.3.5) */
 	uint16_t key_bits[3]; /* the sizes we take, 0-terminated when fewer */
@@ -45,8 +46,9 @@ struct prf_desc {
 	const char *word;
 	uint8_t key_len; /* preferred key length: that of SK_d, SK_pi, SK_pr */
 	uint8_t out_len;
-	bool fixed_key; /* AES-CMAC: RFC 4615; only 8 octets of each nonce key SKEYSEED (RFC
-			   7296 2.14) */
+	/* AES-CMAC: RFC 4615; only 8 octets of each nonce key SKEYSEED (RFC 7296 2.14). */
+	bool fixed_key;
+	bool weak; /* only when spelled out in the configuration */
 };
 
 struct integ_desc {
@@ -55,6 +57,7 @@ struct integ_desc {
 	const char *word;
 	uint8_t key_len;
 	uint8_t icv_len;
+	bool weak; /* only when spelled out in the configuration */
 };
 
 /* A key exchange method, seen as a KEM: the initiator makes a key and sends init_len octets, the

@@ -1,0 +1,152 @@
+#include "crypto/algorithm.h"
+
+#include "base/ikev2_numbers.h"
+
+#define AES_BITS                                                                                   \
+	{                                                                                          \
+		128, 192, 256                                                                      \
+	}
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* RFC 5282 and RFC 4106 (GCM), RFC 4309 (CCM), RFC 3602 (CBC), RFC 3686 and RFC 5930 (CTR), RFC
+ * 7634 (ChaCha20-Poly1305), RFC 2410 (NULL). */
+static const struct encr_desc encr_table[] = {
+    {ENCR_AES_GCM_16, "AES_GCM_16", "aesgcm", ENCR_KIND_AEAD, true, AES_BITS, 4, 8, 1, 16, true,
+     true},
+    {ENCR_AES_GCM_12, "AES_GCM_12", "aesgcm12", ENCR_KIND_AEAD, true, AES_BITS, 4, 8, 1, 12, true,
+     true},
+    {ENCR_AES_GCM_8, "AES_GCM_8", "aesgcm8", ENCR_KIND_AEAD, true, AES_BITS, 4, 8, 1, 8, true,
+     true},
+    {ENCR_AES_CCM_16, "AES_CCM_16", "aesccm", ENCR_KIND_AEAD, true, AES_BITS, 3, 8, 1, 16, true,
+     true},
+    {ENCR_AES_CCM_12, "AES_CCM_12", "aesccm12", ENCR_KIND_AEAD, true, AES_BITS, 3, 8, 1, 12, true,
+     true},
+    {ENCR_AES_CCM_8, "AES_CCM_8", "aesccm8", ENCR_KIND_AEAD, true, AES_BITS, 3, 8, 1, 8, true,
+     true},
+    {ENCR_CHACHA20_POLY1305,
+     "CHACHA20_POLY1305",
+     "chacha20poly1305",
+     ENCR_KIND_AEAD,
+     false,
+     {256},
+     4,
+     8,
+     1,
+     16,
+     true,
+     true},
+    {ENCR_AES_CBC, "AES_CBC", "aescbc", ENCR_KIND_CBC, true, AES_BITS, 0, 16, 16, 0, true, true},
+    {ENCR_AES_CTR, "AES_CTR", "aesctr", ENCR_KIND_CTR, true, AES_BITS, 4, 8, 1, 0, true, true},
+    {ENCR_NULL, "NULL", "null", ENCR_KIND_NULL, false, {0}, 0, 0, 1, 0, false, true},
+};
+
+static const struct prf_desc prf_table[] = {
+    {PRF_HMAC_SHA2_256, "HMAC_SHA2_256", "prfsha256", 32, 32, false, false},
+    {PRF_HMAC_SHA2_384, "HMAC_SHA2_384", "prfsha384", 48, 48, false, false},
+    {PRF_HMAC_SHA2_512, "HMAC_SHA2_512", "prfsha512", 64, 64, false, false},
+    {PRF_AES128_CMAC, "AES128_CMAC", "prfaescmac", 16, 16, true, false},
+    {PRF_HMAC_SHA1, "HMAC_SHA1", "prfsha1", 20, 20, false, true},
+};
+
+static const struct integ_desc integ_table[] = {
+    {INTEG_HMAC_SHA2_256_128, "HMAC_SHA2_256_128", "sha256", 32, 16, false},
+    {INTEG_HMAC_SHA2_384_192, "HMAC_SHA2_384_192", "sha384", 48, 24, false},
+    {INTEG_HMAC_SHA2_512_256, "HMAC_SHA2_512_256", "sha512", 64, 32, false},
+    {INTEG_AES_CMAC_96, "AES_CMAC_96", "aescmac", 16, 12, false},
+    {INTEG_HMAC_SHA1_96, "HMAC_SHA1_96", "sha1", 20, 12, true},
+};
+
+/* RFC 3526 (its section 8 for the strengths), RFC 5903, RFC 6954, RFC 8031. */
+static const struct ke_desc ke_table[] = {
+    {KE_CURVE25519, "CURVE25519", "x25519", 32, 32, 32, 128, false},
+    {KE_CURVE448, "CURVE448", "x448", 56, 56, 56, 224, false},
+    {KE_ECP_256, "ECP_256", "ecp256", 64, 64, 32, 128, false},
+    {KE_ECP_384, "ECP_384", "ecp384", 96, 96, 48, 192, false},
+    {KE_ECP_521, "ECP_521", "ecp521", 132, 132, 66, 256, false},
+    {KE_BRAINPOOL_P256R1, "BRAINPOOL_P256R1", "ecp256bp", 64, 64, 32, 128, false},
+    {KE_BRAINPOOL_P384R1, "BRAINPOOL_P384R1", "ecp384bp", 96, 96, 48, 192, false},
+    {KE_BRAINPOOL_P512R1, "BRAINPOOL_P512R1", "ecp512bp", 128, 128, 64, 256, false},
+    {KE_MODP_2048, "MODP_2048", "modp2048", 256, 256, 256, 112, false},
+    {KE_MODP_3072, "MODP_3072", "modp3072", 384, 384, 384, 128, false},
+    {KE_MODP_4096, "MODP_4096", "modp4096", 512, 512, 512, 150, false},
+    {KE_MODP_6144, "MODP_6144", "modp6144", 768, 768, 768, 170, false},
+    {KE_MODP_8192, "MODP_8192", "modp8192", 1024, 1024, 1024, 190, false},
+};
+
+const struct encr_desc *encr_find(uint16_t id)
+{
+	for (size_t i = 0; i < COUNT(encr_table); i++)
+		if (encr_table[i].id == id)
+			return &encr_table[i];
+	return NULL;
+}
+
+const struct prf_desc *prf_find(uint16_t id)
+{
+	for (size_t i = 0; i < COUNT(prf_table); i++)
+		if (prf_table[i].id == id)
+			return &prf_table[i];
+	return NULL;
+}
+
+const struct integ_desc *integ_find(uint16_t id)
+{
+	for (size_t i = 0; i < COUNT(integ_table); i++)
+		if (integ_table[i].id == id)
+			return &integ_table[i];
+	return NULL;
+}
+
+const struct ke_desc *ke_find(uint16_t id)
+{
+	for (size_t i = 0; i < COUNT(ke_table); i++)
+		if (ke_table[i].id == id)
+			return &ke_table[i];
+	return NULL;
+}
+
+const struct encr_desc *encr_all(size_t *count)
+{
+	*count = COUNT(encr_table);
+	return encr_table;
+}
+
+const struct prf_desc *prf_all(size_t *count)
+{
+	*count = COUNT(prf_table);
+	return prf_table;
+}
+
+const struct integ_desc *integ_all(size_t *count)
+{
+	*count = COUNT(integ_table);
+	return integ_table;
+}
+
+const struct ke_desc *ke_all(size_t *count)
+{
+	*count = COUNT(ke_table);
+	return ke_table;
+}
+
+bool encr_takes_bits(const struct encr_desc *d, uint16_t key_bits)
+{
+	if (!d->has_key_length && key_bits == 0)
+		return true;
+	for (size_t i = 0; i < COUNT(d->key_bits) && d->key_bits[i] != 0; i++)
+		if (d->key_bits[i] == key_bits)
+			return true;
+	return false;
+}
+
+size_t encr_keymat_len(const struct encr_desc *d, uint16_t key_bits)
+{
+	uint16_t bits = d->has_key_length ? key_bits : d->key_bits[0];
+
+	return (size_t)bits / 8 + d->salt_len;
+}
+
+bool encr_is_aead(const struct encr_desc *d)
+{
+	return d->kind == ENCR_KIND_AEAD;
+}
