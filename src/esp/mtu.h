@@ -27,7 +27,6 @@ enum mtu_verdict {
 	MTU_ANSWER,   /* drop it and send the packet-too-big answer */
 	MTU_FRAGMENT, /* IPv4 without DF: fragment before sealing (RFC 4301 8.2.1) */
 	MTU_SEND, /* IPv6 of at most 1280 octets: send, and let the outer packet be fragmented */
-	MTU_DROP, /* drop without a word: an answer may not be made (RFC 1122 3.2.2) */
 };
 enum mtu_verdict mtu_judge(const struct inner *in, size_t inner_mtu);
 
@@ -42,7 +41,8 @@ size_t mtu_answer(uint8_t *out, const uint8_t *packet, size_t len, const struct 
 
 /* Lowers the MSS option of a TCP SYN or SYN-ACK to what inner_mtu carries, and mends the checksum
  * (RFC 6691: MTU less fixed headers). True when the packet changed. A SYN without the option, or
- * with options that do not parse, is left alone. */
+ * with options that do not parse, is left alone. The checksum must be a finished one, not the
+ * partial one of a TUN device with checksum offload. */
 bool mtu_clamp_mss(uint8_t *packet, size_t len, const struct inner *in, size_t inner_mtu);
 
 #endif

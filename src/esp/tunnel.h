@@ -9,9 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
-#include "base/selector.h"
 #include "esp/dataplane.h"
+#include "esp/inner.h"
 #include "esp/packet.h"
 
 #define INNER_IPV4 4 /* Next Header values (RFC 4303 2.6) */
@@ -22,24 +21,6 @@
 #define ECN_ECT1    1
 #define ECN_ECT0    2
 #define ECN_CE      3
-
-/* An inner packet's headers, read once. */
-struct inner {
-	struct flow_key key;
-	uint8_t version;    /* 4 or 6 */
-	uint8_t tos;        /* DSCP and ECN */
-	bool df;            /* IPv4 only */
-	bool fragment;      /* any fragment that is not the whole datagram */
-	bool later;         /* a fragment other than the first: key has no ports */
-	uint16_t transport; /* offset of the transport header, or of a later fragment's data */
-	uint32_t total;     /* octets by the packet's own length field; never more than given */
-};
-
-/* Reads and validates an IPv4 or IPv6 packet: version, header length, total length against what is
- * there (more is TFC padding), and at most 8 IPv6 extension headers. Ports come from TCP, UDP,
- * UDP-Lite, SCTP and DCCP, type*256+code from ICMP and ICMPv6, the MH type from Mobile IPv6 (in
- * both ports, as type*256). False when the packet is not sound. */
-bool inner_read(struct inner *in, struct bytes packet);
 
 /* The ECN bits of the outer header at ingress (RFC 6040 4.1): those of the inner one in normal
  * mode, Not-ECT in compatibility mode. */
@@ -79,14 +60,5 @@ struct outer_header {
 	uint32_t flow_label;
 };
 bool tunnel_push_header(struct packet *p, const struct outer_header *h);
-
-/* The Internet checksum (RFC 1071) of b, folded and complemented; `sum` is what was summed before
- * (a pseudo header), unfolded. */
-uint16_t inet_checksum(struct bytes b, uint32_t sum);
-uint32_t inet_sum(struct bytes b, uint32_t sum);
-/* The unfolded sum of the pseudo header of IPv4 or IPv6. */
-uint32_t inet_pseudo_sum(struct bytes src, struct bytes dst, uint8_t protocol, uint32_t len);
-/* The checksum after one of its 16-bit words changed (RFC 1624 equation 3). */
-uint16_t inet_checksum_adjust(uint16_t checksum, uint16_t old_word, uint16_t new_word);
 
 #endif

@@ -1,0 +1,422 @@
+#include "esp/sa.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "esp/replay.h"
+#include "esp/transform.h"
+
+#define SPI_MIN          256 /* RFC 4303 2.1: 1..255 are reserved, 0 is never sent */
+#define TRAILER_LEN      2   /* Pad Length, Next Header */
+#define NEXT_HEADER_NONE 59
+
+/* What each packet needs comes first; the raw keys, needed to expand them, last. */
+struct esp_sa {
+	const struct esp_transform *transform; /* NULL: keys rest */
+	void *expanded;                        /* owned by the SA, made by transform */
+	uint64_t sequence;                     /* outbound: last used */
+	uint64_t sequence_max;
+	uint64_t packets, octets;
+	uint64_t hard_packets, hard_octets; /* UINT64_MAX: none */
+	uint32_t spi;
+	uint8_t iv_len, icv_len;
+	uint8_t granule; /* Payload, Padding and trailer are a multiple of this (RFC 4303 2.4) */
+	bool aead, random_iv, esn, spent;
+	struct replay replay; /* inbound */
+
+	struct protect_suite suite;
+	uint8_t encr_len, integ_len;
+	uint8_t keys[]; /* encr, then integ */
+};
+
+static enum err check_params(const struct esp_sa_params *p)
+{
+	const struct encr_desc *d = p->suite.encr;
+
+	if (d == NULL || !d->in_esp || !encr_takes_bits(d, p->suite.key_bits))
+		return ERR_UNSUPPORTED;
+	/* RFC 4303 5: never neither; and never a cipher without integrity (RFC 8221 4). */
+	if ((p->suite.integ == NULL) != encr_is_aead(d))
+		return ERR_UNSUPPORTED;
+	if (d->iv_len > ENCR_IV_MAX || (encr_is_aead(d) && d->iv_len != sizeof(uint64_t)))
+		return ERR_UNSUPPORTED;
+	if (p->spi < SPI_MIN || p->keys.encr.n != encr_keymat_len(d, p->suite.key_bits) ||
+	    p->keys.integ.n != (p->suite.integ != NULL ? p->suite.integ->key_len : 0U))
+		return ERR_RANGE;
+	return ERR_NONE;
+}
+
+static size_t sa_size(const struct esp_sa_params *p)
+{
+	return sizeof(struct esp_sa) + p->keys.encr.n + p->keys.integ.n;
+}
+
+static enum err sa_new(struct esp_sa **out, const struct esp_sa_params *p)
+{
+	const struct encr_desc *d = p->suite.encr;
+	enum err err = check_params(p);
+	struct esp_sa *sa;
+
+	*out = NULL;
+	if (err != ERR_NONE)
+		return err;
+	sa = mem_new(sa_size(p));
+	if (sa == NULL)
+		return ERR_NO_MEMORY;
+	sa->spi = p->spi;
+	sa->suite = p->suite;
+	sa->esn = p->esn;
+	sa->sequence_max = p->esn ? UINT64_MAX : UINT32_MAX;
+	sa->hard_packets = p->hard_packets != 0 ? p->hard_packets : UINT64_MAX;
+	sa->hard_octets = p->hard_octets != 0 ? p->hard_octets : UINT64_MAX;
+	sa->iv_len = d->iv_len;
+	sa->icv_len = (uint8_t)protect_icv_len(&p->suite);
+	sa->granule = d->block_len > 4 ? d->block_len : 4;
+	sa->aead = encr_is_aead(d);
+	sa->random_iv = d->kind == ENCR_KIND_CBC;
+	sa->encr_len = (uint8_t)p->keys.encr.n;
+	sa->integ_len = (uint8_t)p->keys.integ.n;
+	if (sa->encr_len > 0)
+		memcpy(sa->keys, p->keys.encr.p, sa->encr_len);
+	if (sa->integ_len > 0)
+		memcpy(sa->keys + sa->encr_len, p->keys.integ.p, sa->integ_len);
+	*out = sa;
+	return ERR_NONE;
+}
+
+enum err esp_sa_new_outbound(struct esp_sa **sa, const struct esp_sa_params *params)
+{
+	return sa_new(sa, params);
+}
+
+enum err esp_sa_new_inbound(struct esp_sa **sa, const struct esp_sa_params *params)
+{
+	uint32_t window = params->replay_window;
+	enum err err;
+
+	*sa = NULL;
+	if (window != 0 && (window < REPLAY_WINDOW_MIN || window > REPLAY_WINDOW_MAX))
+		return ERR_RANGE;
+	err = sa_new(sa, params);
+	if (err != ERR_NONE)
+		return err;
+	if (!replay_init(&(*sa)->replay, window)) {
+		esp_sa_free(*sa);
+		*sa = NULL;
+		return ERR_NO_MEMORY;
+	}
+	return ERR_NONE;
+}
+
+void esp_sa_rest(struct esp_sa *sa)
+{
+	if (sa->transform != NULL)
+		sa->transform->forget(sa->expanded);
+	sa->transform = NULL;
+	sa->expanded = NULL;
+}
+
+void esp_sa_free(struct esp_sa *sa)
+{
+	if (sa == NULL)
+		return;
+	esp_sa_rest(sa);
+	replay_clear(&sa->replay);
+	mem_free_secret(sa, sizeof(*sa) + sa->encr_len + sa->integ_len);
+}
+
+static bool wake(struct esp_engine *e, struct esp_sa *sa)
+{
+	const struct esp_transform *t;
+	const struct protect_keys keys = {
+	    .encr = bytes_of(sa->keys, sa->encr_len),
+	    .integ = bytes_of(sa->keys + sa->encr_len, sa->integ_len),
+	};
+
+	if (sa->transform != NULL)
+		return true;
+	t = esp_engine_transform(e, &sa->suite);
+	if (t == NULL)
+		return false;
+	sa->expanded = t->expand(e, &sa->suite, &keys);
+	if (sa->expanded == NULL)
+		return false;
+	sa->transform = t;
+	return true;
+}
+
+static size_t padding_for(const struct esp_sa *sa, size_t len)
+{
+	size_t over = (len + TRAILER_LEN) % sa->granule;
+
+	return over == 0 ? 0 : sa->granule - over;
+}
+
+size_t esp_overhead(const struct esp_sa *sa, size_t len)
+{
+	return ESP_HEADER_LEN + (size_t)sa->iv_len + padding_for(sa, len) + TRAILER_LEN +
+	       sa->icv_len;
+}
+
+size_t esp_payload_max(const struct esp_sa *sa, size_t most)
+{
+	size_t fixed = ESP_HEADER_LEN + (size_t)sa->iv_len + sa->icv_len;
+
+	if (most < fixed + sa->granule)
+		return 0;
+	return (most - fixed) / sa->granule * sa->granule - TRAILER_LEN;
+}
+
+/* The AAD of an AEAD holds the whole number with ESN (RFC 4106 5); else SPI and the half that is
+ * sent are hashed, and the other half after the text (RFC 4303 2.2.1, 3.3.2.1). */
+static void cover(const struct esp_sa *sa, struct esp_job *j)
+{
+	struct writer aad = writer_of(j->aad, sizeof(j->aad));
+	struct writer tail = writer_of(j->tail, sizeof(j->tail));
+
+	writer_u32(&aad, sa->spi);
+	if (sa->esn && sa->aead)
+		writer_u64(&aad, j->seq);
+	else
+		writer_u32(&aad, (uint32_t)j->seq);
+	if (sa->esn && !sa->aead)
+		writer_u32(&tail, (uint32_t)(j->seq >> 32));
+	j->aad_len = (uint8_t)aad.n;
+	j->tail_len = (uint8_t)tail.n;
+}
+
+/* Whether a packet of len octets may still be counted against the SA's limits. */
+static bool within_limits(const struct esp_sa *sa, size_t len)
+{
+	return sa->packets < sa->hard_packets && len <= sa->hard_octets &&
+	       sa->octets <= sa->hard_octets - len;
+}
+
+static void write_iv(struct esp_engine *e, const struct esp_sa *sa, struct writer *w, uint64_t seq)
+{
+	uint8_t *iv;
+
+	if (sa->random_iv) {
+		iv = writer_reserve(w, sa->iv_len);
+		if (iv != NULL)
+			esp_engine_random(e, iv, sa->iv_len);
+	} else if (sa->iv_len > 0) {
+		/* The packet counter: unique under the key (RFC 4106 3.1, RFC 3686 3.1). */
+		writer_u64(w, seq);
+	}
+}
+
+/* Frames a packet around its payload and describes the work in j; else says why not, and the packet
+ * is as it was. */
+static enum packet_fate frame(struct esp_engine *e, struct esp_sa *sa, struct packet *p,
+			      struct esp_job *j)
+{
+	size_t head_len = ESP_HEADER_LEN + (size_t)sa->iv_len;
+	size_t padding = padding_for(sa, p->len);
+	size_t tail_len = padding + TRAILER_LEN + sa->icv_len;
+	struct writer head, tail;
+
+	if (packet_headroom(p) < head_len || packet_tailroom(p) < tail_len)
+		return PACKET_TOO_BIG;
+	/* RFC 4303 3.3.3: the counter never cycles. */
+	if (sa->sequence >= sa->sequence_max)
+		return PACKET_SEQUENCE_OVER;
+	if (!within_limits(sa, p->len))
+		return PACKET_LIFETIME_OVER;
+	j->seq = p->seq = ++sa->sequence;
+	sa->packets++;
+	sa->octets += p->len;
+
+	head = writer_of(p->data - head_len, head_len);
+	writer_u32(&head, sa->spi);
+	writer_u32(&head, (uint32_t)j->seq);
+	write_iv(e, sa, &head, j->seq);
+	tail = writer_of(p->data + p->len, tail_len);
+	for (size_t i = 1; i <= padding; i++)
+		writer_u8(&tail, (uint8_t)i); /* RFC 4303 2.4 */
+	writer_u8(&tail, (uint8_t)padding);
+	writer_u8(&tail, p->next_header);
+
+	j->packet = p;
+	j->head = p->data - head_len;
+	j->iv = j->head + ESP_HEADER_LEN;
+	j->iv_len = sa->iv_len;
+	j->text = p->data;
+	j->text_len = p->len + padding + TRAILER_LEN;
+	j->icv = j->text + j->text_len;
+	j->ok = false;
+	cover(sa, j);
+	p->data = j->head;
+	p->len = head_len + j->text_len + sa->icv_len;
+	return PACKET_OK;
+}
+
+static size_t refuse_all(struct packet *const *packets, size_t n, enum packet_fate fate)
+{
+	for (size_t i = 0; i < n; i++)
+		if (packets[i]->fate == PACKET_OK)
+			packets[i]->fate = (uint8_t)fate;
+	return 0;
+}
+
+size_t esp_seal(struct esp_engine *e, struct esp_sa *sa, struct packet *const *packets, size_t n)
+{
+	size_t n_jobs = 0, good = 0;
+
+	if (n > PACKET_VECTOR_MAX || !wake(e, sa))
+		return refuse_all(packets, n, PACKET_CRYPTO_FAILED);
+	for (size_t i = 0; i < n; i++) {
+		struct packet *p = packets[i];
+
+		if (p->fate != PACKET_OK)
+			continue;
+		p->fate = (uint8_t)frame(e, sa, p, &e->jobs[n_jobs]);
+		if (p->fate == PACKET_OK)
+			n_jobs++;
+		else if (p->fate != PACKET_TOO_BIG)
+			sa->spent = true;
+	}
+	sa->transform->seal(e, sa->expanded, e->jobs, n_jobs);
+	for (size_t i = 0; i < n_jobs; i++) {
+		if (e->jobs[i].ok)
+			good++;
+		else
+			e->jobs[i].packet->fate = PACKET_CRYPTO_FAILED;
+	}
+	return good;
+}
+
+/* Everything that can be said before the ICV: no length is subtracted from before it was compared
+ * (RFC 4303 3.4.2, 3.4.3). */
+static enum packet_fate unframe(struct esp_sa *sa, struct packet *p, struct esp_job *j)
+{
+	size_t head_len = ESP_HEADER_LEN + (size_t)sa->iv_len;
+	struct reader r = reader_of(bytes_of(p->data, p->len));
+	uint32_t spi = reader_u32(&r), low = reader_u32(&r);
+	enum replay_verdict v;
+
+	/* A text without so much as its trailer is never a packet, whatever its ICV. */
+	if (!reader_ok(&r) || p->len < head_len + sa->granule + sa->icv_len)
+		return PACKET_TOO_SHORT;
+	if (spi != sa->spi)
+		return PACKET_NO_SA;
+	j->text_len = p->len - head_len - sa->icv_len;
+	if (j->text_len % sa->granule != 0)
+		return PACKET_BAD_LENGTH;
+	j->seq = sa->esn ? replay_infer(&sa->replay, low) : low;
+	v = replay_check(&sa->replay, j->seq);
+	if (v != REPLAY_NEW) {
+		replay_count(&sa->replay, v);
+		return v == REPLAY_DUPLICATE ? PACKET_REPLAY : PACKET_TOO_OLD;
+	}
+	p->seq = j->seq;
+	j->packet = p;
+	j->head = p->data;
+	j->iv = j->head + ESP_HEADER_LEN;
+	j->iv_len = sa->iv_len;
+	j->text = p->data + head_len;
+	j->icv = j->text + j->text_len;
+	j->ok = false;
+	cover(sa, j);
+	return PACKET_OK;
+}
+
+/* The padding is inspected: it is the default 1, 2, 3, ... of RFC 4303 2.4 (3.4.4.1). */
+static bool padding_right(const uint8_t *text, size_t text_len, size_t padding)
+{
+	const uint8_t *pad = text + text_len - TRAILER_LEN - padding;
+	unsigned wrong = 0;
+
+	for (size_t i = 0; i < padding; i++)
+		wrong |= pad[i] ^ (unsigned)(i + 1);
+	return wrong == 0;
+}
+
+/* After the ICV: the window again, since the vector's own packets moved it, then the trailer. */
+static enum packet_fate accept(struct esp_sa *sa, const struct esp_job *j)
+{
+	struct packet *p = j->packet;
+	enum replay_verdict v;
+	size_t padding, len;
+
+	if (!j->ok)
+		return PACKET_BAD_ICV;
+	v = replay_update(&sa->replay, j->seq);
+	if (v != REPLAY_NEW) {
+		replay_count(&sa->replay, v);
+		return v == REPLAY_DUPLICATE ? PACKET_REPLAY : PACKET_TOO_OLD;
+	}
+	padding = j->text[j->text_len - TRAILER_LEN];
+	if (padding + TRAILER_LEN > j->text_len || !padding_right(j->text, j->text_len, padding))
+		return PACKET_BAD_PADDING;
+	len = j->text_len - TRAILER_LEN - padding;
+	if (!within_limits(sa, len)) {
+		sa->spent = true;
+		return PACKET_LIFETIME_OVER;
+	}
+	sa->packets++;
+	sa->octets += len;
+	p->next_header = j->text[j->text_len - 1];
+	p->data = j->text;
+	p->len = len;
+	return p->next_header == NEXT_HEADER_NONE ? PACKET_DUMMY : PACKET_OK;
+}
+
+size_t esp_open(struct esp_engine *e, struct esp_sa *sa, struct packet *const *packets, size_t n)
+{
+	size_t n_jobs = 0, good = 0;
+
+	if (n > PACKET_VECTOR_MAX || !wake(e, sa))
+		return refuse_all(packets, n, PACKET_CRYPTO_FAILED);
+	for (size_t i = 0; i < n; i++) {
+		struct packet *p = packets[i];
+
+		if (p->fate != PACKET_OK)
+			continue;
+		p->fate = (uint8_t)unframe(sa, p, &e->jobs[n_jobs]);
+		if (p->fate == PACKET_OK)
+			n_jobs++;
+	}
+	sa->transform->open(e, sa->expanded, e->jobs, n_jobs);
+	for (size_t i = 0; i < n_jobs; i++) {
+		struct packet *p = e->jobs[i].packet;
+
+		p->fate = (uint8_t)accept(sa, &e->jobs[i]);
+		if (p->fate == PACKET_OK)
+			good++;
+	}
+	return good;
+}
+
+uint32_t esp_sa_spi(const struct esp_sa *sa)
+{
+	return sa->spi;
+}
+
+uint64_t esp_sa_packets(const struct esp_sa *sa)
+{
+	return sa->packets;
+}
+
+uint64_t esp_sa_octets(const struct esp_sa *sa)
+{
+	return sa->octets;
+}
+
+uint64_t esp_sa_sequence(const struct esp_sa *sa)
+{
+	return sa->sequence != 0 ? sa->sequence : sa->replay.top;
+}
+
+uint64_t esp_sa_packets_left(const struct esp_sa *sa)
+{
+	uint64_t numbers = sa->sequence_max - sa->sequence;
+	uint64_t packets = sa->packets < sa->hard_packets ? sa->hard_packets - sa->packets : 0;
+
+	return numbers < packets ? numbers : packets;
+}
+
+bool esp_sa_spent(const struct esp_sa *sa)
+{
+	return sa->spent;
+}
