@@ -29,12 +29,18 @@ struct protect_keys {
 };
 
 /* What is protected:
+ *
  *   aad   authenticated before the text: for an AEAD the associated data; else the octets that
- * stand before the IV in what the MAC covers (RFC 7296 3.14, RFC 4303 2.8) iv suite->encr->iv_len
- * octets as sent. For CBC it must be unpredictable, for AEAD and CTR unique under the key: the
- * caller's business. tail  authenticated after the text, not sent (the high half of an ESN, RFC
- * 4303 2.2.1); empty for an AEAD, where it belongs in the aad. text  encrypted or decrypted in
- * place; for CBC a multiple of the block icv   protect_icv_len() octets */
+ *         stand before the IV in what the MAC covers (RFC 7296 3.14, RFC 4303 2.8)
+ *   iv    suite->encr->iv_len octets as sent. For CBC it must be unpredictable, for AEAD and CTR
+ *         unique under the key: the caller's business
+ *   tail  authenticated after the text, not sent (the high half of an ESN, RFC 4303 2.2.1); empty
+ *         for an AEAD, where it belongs in the aad
+ *   text  encrypted or decrypted in place; for CBC a multiple of the block; may be empty
+ *   icv   protect_icv_len() octets
+ *
+ * Lengths that the suite does not take are ERR_RANGE, a suite that is not whole (a cipher without
+ * integrity, an AEAD with it) ERR_UNSUPPORTED. */
 struct protect_unit {
 	struct bytes aad;
 	struct bytes iv;
