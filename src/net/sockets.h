@@ -11,8 +11,9 @@
 #include "base/addr.h"
 #include "base/error.h"
 
-#define NET_MARK_DEFAULT 0x504fU /* on all we send: keeps it off our own routes (plane/routes.h)   \
-				  */
+#define NET_MARK_DEFAULT                                                                           \
+	0x504fU /* on all we send: keeps it off our own routes (plane/routes.h)                    \
+		 */
 #define NET_SOCKETS_MAX 96
 #define NET_REASON_MAX  256
 

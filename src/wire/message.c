@@ -155,7 +155,7 @@ enum err message_seal_layout(struct message *m, size_t block, size_t icv_len,
 {
 	if (m->payload_at != 0 || m->kind == MESSAGE_PLAIN || block == 0 || block > 256)
 		fail(m, wrong_order);
-	if (!writer_ok(&m->w))
+	if (!writer_ok(&m->w) || block == 0)
 		return finish(m, &out->message);
 
 	/* RFC 7296 3.14: padding and Pad Length fill up the last block. */
