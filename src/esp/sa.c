@@ -3,31 +3,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "esp/replay.h"
-#include "esp/transform.h"
+#include "esp/sa_private.h"
 
 #define SPI_MIN          256 /* RFC 4303 2.1: 1..255 are reserved, 0 is never sent */
 #define TRAILER_LEN      2   /* Pad Length, Next Header */
 #define NEXT_HEADER_NONE 59
-
-/* What each packet needs comes first; the raw keys, needed to expand them, last. */
-struct esp_sa {
-	const struct esp_transform *transform; /* NULL: keys rest */
-	void *expanded;                        /* owned by the SA, made by transform */
-	uint64_t sequence;                     /* outbound: last used */
-	uint64_t sequence_max;
-	uint64_t packets, octets;
-	uint64_t hard_packets, hard_octets; /* UINT64_MAX: none */
-	uint32_t spi;
-	uint8_t iv_len, icv_len;
-	uint8_t granule; /* Payload, Padding and trailer are a multiple of this (RFC 4303 2.4) */
-	bool aead, random_iv, esn, spent;
-	struct replay replay; /* inbound */
-
-	struct protect_suite suite;
-	uint8_t encr_len, integ_len;
-	uint8_t keys[]; /* encr, then integ */
-};
 
 static enum err check_params(const struct esp_sa_params *p)
 {
