@@ -20,6 +20,14 @@ enum key_type {
 	KEY_ED448,
 };
 
+/* RSA: less is refused for our own keys, and in chains (RFC 8247 3.1.1); more would let a peer
+ * choose how long a check takes. */
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 16384
+
+/* No key is longer as text than this; longer text is refused unread. */
+#define KEY_TEXT_MAX 65536
+
 struct private_key;
 struct public_key;
 
@@ -31,7 +39,8 @@ enum key_type private_key_type(const struct private_key *key);
 /* The matching public half, a new object that the caller owns. */
 enum err private_key_public(const struct private_key *key, struct public_key **out);
 
-/* From PEM or DER SubjectPublicKeyInfo. */
+/* From PEM or DER SubjectPublicKeyInfo. Any RSA size up to RSA_BITS_MAX is taken: see
+ * public_key_bits(). */
 enum err public_key_parse(struct public_key **key, struct bytes text, const char **reason);
 void public_key_free(struct public_key *key);
 enum key_type public_key_type(const struct public_key *key);
@@ -41,16 +50,30 @@ enum err public_key_spki(const struct public_key *key, uint8_t **der, size_t *de
 bool public_key_equal(const struct public_key *a, const struct public_key *b);
 const char *key_type_name(enum key_type type);
 
+/* What the primitive is, and how it writes its value. */
+enum signature_kind {
+	SIGNATURE_RSA_PSS,   /* salt as long as the hash, MGF1 with the same hash */
+	SIGNATURE_RSA_PKCS1, /* v1.5 */
+	SIGNATURE_ECDSA_DER, /* SEQUENCE { r, s }: method 14 (RFC 7427 A.3) */
+	SIGNATURE_ECDSA_RAW, /* r | s, each padded: methods 9 to 11 (RFC 4754 7) */
+	SIGNATURE_EDDSA,     /* RFC 8420 */
+};
+
 /* One way to sign: an AUTH method, and for method 14 its AlgorithmIdentifier and hash. */
 struct signature_scheme {
-	const char *name;        /* "ecdsa-p256-sha256", for logs and configuration */
+	const char *name;        /* "ecdsa-sha256", for logs and configuration */
 	uint8_t auth_method;     /* AUTH_* */
 	uint16_t hash;           /* HASH_*; HASH_IDENTITY for EdDSA */
 	struct bytes identifier; /* DER AlgorithmIdentifier; empty but for method 14 */
-	bool weak;               /* SHA-1, PKCS #1 v1.5 by the old method 1: only when configured */
+	enum signature_kind kind;
+	enum key_type key; /* the one type of key that it takes; KEY_NONE: what the kind says */
+	bool weak;         /* SHA-1: only when configured (RFC 8247 3.2.1) */
 };
 
 const struct signature_scheme *signature_schemes(size_t *count);
+/* By name; NULL when there is none. */
+const struct signature_scheme *signature_scheme_find(const char *name);
+bool signature_fits(const struct signature_scheme *scheme, enum key_type type);
 
 /* What the peer can check: its SIGNATURE_HASH_ALGORITHMS as a bit set (1 << HASH_*), 0 when it sent
  * none, in which case only the old methods 1, 9, 10, 11 remain (RFC 7427 3). allow_weak lets in
@@ -61,13 +84,15 @@ const struct signature_scheme *signature_choose(enum key_type type, uint32_t pee
 
 /* Allocates *data: the whole Authentication Data of the AUTH payload (RFC 7427 3: length octet,
  * AlgorithmIdentifier, signature; for methods 9 to 11 raw r | s). The caller frees with mem_free().
- */
+ * ERR_UNSUPPORTED when the scheme does not fit the key. */
 enum err signature_make(const struct private_key *key, const struct signature_scheme *scheme,
 			struct bytes message, uint8_t **data, size_t *data_len);
 
 /* Which scheme an AUTH payload uses, before anything is computed: NULL when unknown or malformed.
- * For method 14 the identifier is compared octet by octet with the table (and with the variants
- * that the digest lists). *signature is the rest, borrowed from data. */
+ * For method 14 the identifier is compared octet by octet with a table, which holds beside each
+ * identifier the forms of it that differ in a NULL or a default that may be left out. *signature
+ * is the rest, borrowed from data; never empty. Whether the scheme is weak, or was offered, is the
+ * caller's to judge. */
 const struct signature_scheme *signature_recognise(uint8_t auth_method, struct bytes data,
 						   struct bytes *signature);
 /* ERR_AUTH when the signature does not hold or the scheme does not fit the key. */

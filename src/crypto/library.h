@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "crypto/algorithm.h"
 #include "crypto/crypto.h"
+#include "crypto/key.h"
 #include "crypto/openssl.h"
 
 /* Message authentication codes, whole; PRFs and integrity algorithms are made of these. */
@@ -49,5 +50,15 @@ EVP_CIPHER_CTX *cipher_scratch(struct crypto *c);
 
 /* "SHA2-256" of HASH_*; NULL when unknown. */
 const char *hash_library_name(uint16_t hash);
+
+struct private_key {
+	EVP_PKEY *pkey; /* owned */
+	enum key_type type;
+};
+
+struct public_key {
+	EVP_PKEY *pkey; /* owned */
+	enum key_type type;
+};
 
 #endif
