@@ -1,0 +1,73 @@
+/* Whom we believe: configured CAs and keys, the checks of a peer's chain against them, and the
+ * CERTREQ payloads that come of them (RFC 7296 3.6 and 3.7, RFC 5280 6, RFC 4945). */
+#ifndef POSTERN_PKI_TRUST_H
+#define POSTERN_PKI_TRUST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "crypto/key.h"
+#include "pki/certificate.h"
+#include "pki/identity.h"
+
+#define CHAIN_DEPTH_MAX  6   /* certificates between the peer's and the CA, both counted */
+#define TRUST_REASON_MAX 768 /* holds two names and the words between them */
+
+struct trust;
+
+/* What an end-entity certificate's extendedKeyUsage must say when there is one. */
+enum eku_policy {
+	EKU_RFC4945,       /* ipsecIKE or any (RFC 4945 5.1.3.12) */
+	EKU_SERVERAUTH_OK, /* also serverAuth or clientAuth, as many VPN certificates have it */
+	EKU_IGNORE,
+};
+
+/* Zeroed: the defaults. */
+struct trust_policy {
+	enum eku_policy eku;
+	unsigned rsa_bits_min; /* 0: RSA_BITS_MIN */
+};
+
+struct trust *trust_new(void);
+void trust_free(struct trust *t);
+/* Keeps a copy. ERR_UNSUPPORTED when the certificate is no CA; ERR_EXISTS when it is there. */
+enum err trust_add_ca(struct trust *t, const struct certificate *ca, const char **reason);
+size_t trust_ca_count(const struct trust *t);
+const struct certificate *trust_ca(const struct trust *t, size_t i);
+
+/* The peer's certificates as received: certs[0] holds the key that made AUTH, the others come in
+ * any order (RFC 7296 3.6). Checks, at `now` (seconds since 1970): limits, key and signature
+ * algorithms, the path to a configured CA with everything of RFC 5280 6 but revocation, keyUsage
+ * and extendedKeyUsage as RFC 4945 5.1.3 wants them, and that the certificate names id (NULL: not
+ * asked). ERR_NONE, or ERR_AUTH, ERR_LIMIT, ERR_NO_MEMORY with a sentence for the log in reason
+ * (cap octets, TRUST_REASON_MAX is enough); nothing of it goes to the peer. */
+enum err trust_check_chain(const struct trust *t, const struct trust_policy *policy,
+			   const struct certificate *const *certs, size_t n,
+			   const struct identity *id, int64_t now, char *reason, size_t cap);
+
+/* A raw public key (RFC 7670) or that of a certificate which the configuration names: equal to one
+ * of the configured, and of a size that the policy takes. */
+enum err trust_check_key(const struct trust_policy *policy, const struct public_key *key,
+			 const struct public_key *const *configured, size_t n, char *reason,
+			 size_t cap);
+
+/* The data of a CERTREQ of encoding 4: the hash of each configured CA (RFC 7296 3.7). */
+void trust_write_certreq(const struct trust *t, struct writer *w);
+
+/* One of our certificates with what we send beside it. Borrows. */
+struct own_chain {
+	const struct certificate *const *certs; /* the end-entity certificate first */
+	size_t n;
+};
+
+/* Which of our chains the peer's CERTREQ (encoding 4, its hashes without the encoding octet; empty:
+ * any) asks for: its index, or -1 when none fits. A chain fits when a hash is that of one of its
+ * certificates or of a configured CA above it. t may be NULL. ERR_SYNTAX data (no multiple of 20)
+ * fits none. */
+int certreq_choose(const struct trust *t, struct bytes hashes, const struct own_chain *chains,
+		   size_t n);
+
+#endif
