@@ -1,0 +1,372 @@
+#include "ike/suite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ikev2_numbers.h"
+#include "crypto/words.h"
+
+/* Suites with a name. RFC 8247 and RFC 8221 say what an implementation must have; a default offer
+ * need not hold all of it, and long ones hang some peers, so each is two proposals at most.
+ *
+ * default: AEAD first (AES-GCM is what hardware does well, ChaCha20-Poly1305 where it does not);
+ *   then the MUST of RFC 8247 2.1 to 2.4 for peers that have nothing else: AES-CBC with
+ *   HMAC-SHA2-256. Groups: Curve25519 first for speed, P-384 and P-256 for those that want NIST's,
+ *   MODP-2048 because RFC 8247 2.4 makes it the one MUST. For ESP a key exchange of its own is
+ *   offered but not insisted on ("none"), and both sequence number lengths, the long one first.
+ * modern: AEAD, elliptic curves, and nothing below 128 bits of strength; ESP with its own exchange.
+ * cnsa2: the symmetric half of CNSA 2.0 with the group that it names until ML-KEM-1024 takes over.
+ * compat: default and what older gateways are set to.
+ */
+static const struct {
+	const char *name;
+	const char *ike;
+	const char *esp;
+} named[] = {
+    {"default",
+     "aes256gcm-aes128gcm-chacha20poly1305-prfsha384-prfsha256-x25519-ecp384-ecp256-modp2048,"
+     "aes256cbc-aes128cbc-sha256-prfsha256-x25519-ecp384-ecp256-modp2048",
+     "aes256gcm-aes128gcm-chacha20poly1305-x25519-ecp384-ecp256-modp2048-none,"
+     "aes256cbc-aes128cbc-sha256-x25519-ecp384-ecp256-modp2048-none"},
+    {"modern", "aes256gcm-chacha20poly1305-aes128gcm-prfsha384-prfsha256-x25519-ecp384-ecp256",
+     "aes256gcm-chacha20poly1305-aes128gcm-x25519-ecp384-ecp256"},
+    {"cnsa2", "aes256gcm-prfsha384-ecp384", "aes256gcm-ecp384"},
+    {"compat",
+     "aes256gcm-aes128gcm-chacha20poly1305-prfsha384-prfsha256-prfsha512-x25519-ecp384-ecp256-"
+     "modp2048-modp3072-modp4096,"
+     "aes256cbc-aes128cbc-sha256-sha384-sha512-prfsha256-prfsha384-prfsha512-x25519-ecp384-ecp256-"
+     "modp2048-modp3072-modp4096",
+     "aes256gcm-aes128gcm-chacha20poly1305-x25519-ecp384-ecp256-modp2048-modp3072-modp4096-none,"
+     "aes256cbc-aes128cbc-sha256-sha384-sha512-x25519-ecp384-ecp256-modp2048-modp3072-modp4096-"
+     "none"},
+};
+
+#define N_NAMED (sizeof(named) / sizeof(named[0]))
+
+struct parsing {
+	struct ike_suites *out;
+	struct bytes *word;
+	const char **reason;
+};
+
+static enum err fail(const struct parsing *p, struct bytes word, const char *reason)
+{
+	*p->word = word;
+	*p->reason = reason;
+	return ERR_SYNTAX;
+}
+
+/* The next piece of r up to `separator`, without blanks around it; what is left begins after it. */
+static struct bytes take_piece(struct bytes *rest, char separator)
+{
+	const uint8_t *end = rest->n != 0 ? memchr(rest->p, separator, rest->n) : NULL;
+	struct bytes piece = bytes_of(rest->p, end != NULL ? (size_t)(end - rest->p) : rest->n);
+	size_t used = piece.n + (end != NULL ? 1 : 0);
+
+	*rest = bytes_of(rest->p + used, rest->n - used);
+	while (piece.n != 0 && (piece.p[0] == ' ' || piece.p[0] == '\t' || piece.p[0] == '\n'))
+		piece = bytes_of(piece.p + 1, piece.n - 1);
+	while (piece.n != 0 && (piece.p[piece.n - 1] == ' ' || piece.p[piece.n - 1] == '\t' ||
+				piece.p[piece.n - 1] == '\n'))
+		piece.n--;
+	return piece;
+}
+
+static bool word_is(struct bytes word, const char *text)
+{
+	return bytes_equal(word, bytes_of(text, strlen(text)));
+}
+
+static bool has_type(const struct ike_proposal *p, uint8_t type)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->transforms[i].type == type)
+			return true;
+	return false;
+}
+
+static bool is_aead(uint16_t encr)
+{
+	const struct encr_desc *d = encr_find(encr);
+
+	return d != NULL && encr_is_aead(d);
+}
+
+/* One word as a transform; "esn" and "noesn" are no algorithms, and "none" is the choice to do
+ * without a key exchange of the Child SA's own. */
+static bool read_word(struct bytes word, struct ike_transform *t)
+{
+	char text[ALGORITHM_WORD_MAX];
+	struct algorithm_word a;
+
+	*t = (struct ike_transform){0};
+	if (word_is(word, "esn") || word_is(word, "noesn")) {
+		t->type = TRANSFORM_SN;
+		t->id = word_is(word, "esn") ? SN_64_PARTIAL : SN_32;
+		return true;
+	}
+	if (word_is(word, "none")) {
+		t->type = TRANSFORM_KE;
+		t->id = KE_NONE;
+		return true;
+	}
+	if (word.n >= sizeof(text) || memchr(word.p, '\0', word.n) != NULL)
+		return false;
+	memcpy(text, word.p, word.n);
+	text[word.n] = '\0';
+	if (algorithm_word_parse(text, &a) != ERR_NONE)
+		return false;
+	*t = (struct ike_transform){a.type, a.id, a.key_bits};
+	return true;
+}
+
+/* Whether this protocol has such a transform at all; a sentence when it has not. */
+static const char *misplaced(uint8_t protocol, const struct ike_transform *t)
+{
+	const struct encr_desc *encr = t->type == TRANSFORM_ENCR ? encr_find(t->id) : NULL;
+
+	if (protocol == PROTOCOL_IKE) {
+		if (t->type == TRANSFORM_SN)
+			return "sequence number lengths belong to ESP proposals only";
+		if (t->type == TRANSFORM_KE && t->id == KE_NONE)
+			return "an IKE SA cannot do without a key exchange";
+		if (encr != NULL && !encr->in_ike)
+			return "this cipher cannot protect IKE messages";
+		return NULL;
+	}
+	if (t->type == TRANSFORM_PRF)
+		return "an ESP proposal has no PRF: the IKE SA's is used";
+	if (encr != NULL && !encr->in_esp)
+		return "this cipher cannot be used in ESP";
+	return NULL;
+}
+
+static enum err add_word(const struct parsing *ps, struct ike_proposal *p, struct bytes word)
+{
+	struct ike_transform t;
+	const char *why;
+
+	if (word.n == 0)
+		return fail(ps, word, "expected an algorithm between the separators");
+	for (size_t i = 0; i < N_NAMED; i++)
+		if (word_is(word, named[i].name))
+			return fail(ps, word, "a suite's name stands alone, without other words");
+	if (!read_word(word, &t))
+		return fail(ps, word,
+			    "no algorithm of this name; expected words such as aes256gcm, "
+			    "aes256cbc, sha256, prfsha256, x25519, ecp384");
+	why = misplaced(p->protocol, &t);
+	if (why != NULL)
+		return fail(ps, word, why);
+	for (size_t i = 0; i < p->n; i++) {
+		const struct ike_transform *have = &p->transforms[i];
+
+		if (have->type == t.type && have->id == t.id && have->key_bits == t.key_bits)
+			return fail(ps, word, "this algorithm stands in the proposal already");
+		/* RFC 7296 3.3: the two kinds need proposals of their own. */
+		if (have->type == TRANSFORM_ENCR && t.type == TRANSFORM_ENCR &&
+		    is_aead(have->id) != is_aead(t.id))
+			return fail(ps, word,
+				    "a cipher that authenticates (gcm, ccm, chacha20poly1305) and "
+				    "one that does not cannot be in one proposal");
+	}
+	if (p->n == IKE_TRANSFORMS_MAX)
+		return fail(ps, word, "too many algorithms in one proposal");
+	p->transforms[p->n++] = t;
+	return ERR_NONE;
+}
+
+static const struct {
+	uint16_t integ;
+	uint16_t prf;
+} prf_of_integ[] = {
+    {INTEG_HMAC_SHA2_256_128, PRF_HMAC_SHA2_256}, {INTEG_HMAC_SHA2_384_192, PRF_HMAC_SHA2_384},
+    {INTEG_HMAC_SHA2_512_256, PRF_HMAC_SHA2_512}, {INTEG_AES_CMAC_96, PRF_AES128_CMAC},
+    {INTEG_HMAC_SHA1_96, PRF_HMAC_SHA1},
+};
+
+/* Without a PRF spelled out, that of each integrity algorithm. */
+static bool derive_prf(struct ike_proposal *p)
+{
+	size_t n = p->n;
+
+	for (size_t i = 0; i < n; i++) {
+		if (p->transforms[i].type != TRANSFORM_INTEG)
+			continue;
+		for (size_t k = 0; k < sizeof(prf_of_integ) / sizeof(prf_of_integ[0]); k++) {
+			if (prf_of_integ[k].integ != p->transforms[i].id)
+				continue;
+			if (p->n == IKE_TRANSFORMS_MAX)
+				return false;
+			p->transforms[p->n++] =
+			    (struct ike_transform){TRANSFORM_PRF, prf_of_integ[k].prf, 0};
+		}
+	}
+	return has_type(p, TRANSFORM_PRF);
+}
+
+/* The whole proposal: what must be there and what must not (RFC 7296 3.3.3). */
+static enum err complete(const struct parsing *ps, struct ike_proposal *p, struct bytes item)
+{
+	bool aead = false;
+
+	if (!has_type(p, TRANSFORM_ENCR))
+		return fail(ps, item, "the proposal has no cipher, such as aes256gcm");
+	for (size_t i = 0; i < p->n; i++)
+		aead |= p->transforms[i].type == TRANSFORM_ENCR && is_aead(p->transforms[i].id);
+	if (aead && has_type(p, TRANSFORM_INTEG))
+		return fail(ps, item,
+			    "a cipher that authenticates takes no integrity algorithm; "
+			    "a PRF is written as prfsha256");
+	if (!aead && !has_type(p, TRANSFORM_INTEG))
+		return fail(ps, item, "this cipher needs an integrity algorithm, such as sha256");
+	if (p->protocol == PROTOCOL_IKE) {
+		if (!has_type(p, TRANSFORM_KE))
+			return fail(ps, item, "the proposal has no key exchange, such as x25519");
+		if (!has_type(p, TRANSFORM_PRF) && !derive_prf(p))
+			return fail(ps, item, "the proposal has no PRF, such as prfsha256");
+		return ERR_NONE;
+	}
+	if (!has_type(p, TRANSFORM_SN)) {
+		/* RFC 4303 2.2.1: extended numbers are the default; a peer may lack them. */
+		if (p->n + 2 > IKE_TRANSFORMS_MAX)
+			return fail(ps, item, "too many algorithms in one proposal");
+		p->transforms[p->n++] = (struct ike_transform){TRANSFORM_SN, SN_64_PARTIAL, 0};
+		p->transforms[p->n++] = (struct ike_transform){TRANSFORM_SN, SN_32, 0};
+	}
+	return ERR_NONE;
+}
+
+static enum err parse_item(const struct parsing *ps, uint8_t protocol, struct bytes item)
+{
+	struct bytes rest = item;
+	struct ike_proposal *p;
+
+	if (ps->out->n == IKE_PROPOSALS_MAX)
+		return fail(ps, item, "more than 8 proposals");
+	p = &ps->out->proposals[ps->out->n];
+	*p = (struct ike_proposal){.protocol = protocol};
+	do {
+		enum err e = add_word(ps, p, take_piece(&rest, '-'));
+
+		if (e != ERR_NONE)
+			return e;
+	} while (rest.n != 0);
+	if (item.n != 0 && item.p[item.n - 1] == '-')
+		return fail(ps, item, "expected an algorithm between the separators");
+	ps->out->n++;
+	return complete(ps, p, item);
+}
+
+static enum err parse_list(const struct parsing *ps, uint8_t protocol, struct bytes text,
+			   bool names)
+{
+	do {
+		struct bytes item = take_piece(&text, ',');
+		const char *stands_for = NULL;
+		enum err e;
+
+		for (size_t i = 0; names && i < N_NAMED; i++)
+			if (word_is(item, named[i].name))
+				stands_for = protocol == PROTOCOL_IKE ? named[i].ike : named[i].esp;
+		if (stands_for != NULL)
+			e = parse_list(ps, protocol, bytes_of(stands_for, strlen(stands_for)),
+				       false);
+		else
+			e = parse_item(ps, protocol, item);
+		if (e != ERR_NONE)
+			return e;
+	} while (text.n != 0);
+	return ERR_NONE;
+}
+
+enum err ike_suites_parse(struct ike_suites *out, uint8_t protocol, const char *text,
+			  struct bytes *word, const char **reason)
+{
+	struct parsing ps = {out, word, reason};
+	struct bytes all = bytes_of(text, strlen(text));
+
+	out->n = 0;
+	*word = all;
+	if (protocol != PROTOCOL_IKE && protocol != PROTOCOL_ESP)
+		return fail(&ps, all, "proposals are for IKE or ESP");
+	return parse_list(&ps, protocol, all, true);
+}
+
+void ike_suites_default(struct ike_suites *out, uint8_t protocol)
+{
+	struct bytes word;
+	const char *reason;
+
+	/* The text is a constant that the tests parse: it cannot fail. */
+	if (ike_suites_parse(out, protocol, "default", &word, &reason) != ERR_NONE)
+		out->n = 0;
+}
+
+/* Appends to a text that is cut at its end. */
+static void append(char *buf, size_t cap, const char *text)
+{
+	size_t n = strlen(buf);
+
+	if (n < cap)
+		snprintf(buf + n, cap - n, "%s", text);
+}
+
+static void append_transform(char *buf, size_t cap, const struct ike_transform *t)
+{
+	struct algorithm_word a = {t->type, t->id, t->key_bits};
+	char word[ALGORITHM_WORD_MAX];
+
+	if (t->type == TRANSFORM_SN && t->id <= SN_64_PARTIAL)
+		append(buf, cap, t->id == SN_64_PARTIAL ? "esn" : "noesn");
+	else if (t->id == 0 && t->type != TRANSFORM_ENCR && t->type != TRANSFORM_PRF)
+		append(buf, cap, "none");
+	else
+		append(buf, cap, algorithm_word_format(&a, word));
+}
+
+const char *ike_proposal_format(const struct ike_proposal *p, char buf[IKE_SUITE_TEXT_MAX])
+{
+	static const uint8_t order[] = {
+	    TRANSFORM_ENCR,   TRANSFORM_INTEG,  TRANSFORM_PRF,    TRANSFORM_KE,
+	    TRANSFORM_ADDKE1, TRANSFORM_ADDKE2, TRANSFORM_ADDKE3, TRANSFORM_ADDKE4,
+	    TRANSFORM_ADDKE5, TRANSFORM_ADDKE6, TRANSFORM_ADDKE7, TRANSFORM_SN,
+	};
+	bool first = true;
+
+	buf[0] = '\0';
+	for (size_t k = 0; k < sizeof(order); k++) {
+		const char *before = first ? "" : "-";
+
+		for (size_t i = 0; i < p->n; i++) {
+			if (p->transforms[i].type != order[k])
+				continue;
+			append(buf, IKE_SUITE_TEXT_MAX, before);
+			append_transform(buf, IKE_SUITE_TEXT_MAX, &p->transforms[i]);
+			before = "/";
+			first = false;
+		}
+	}
+	return buf;
+}
+
+const char *ike_suite_format(const struct ike_suite *s, char buf[IKE_SUITE_TEXT_MAX])
+{
+	struct ike_proposal p = {.protocol = s->prf != NULL ? PROTOCOL_IKE : PROTOCOL_ESP};
+	const struct encr_desc *encr = s->protect.encr;
+
+	if (encr != NULL)
+		p.transforms[p.n++] = (struct ike_transform){
+		    TRANSFORM_ENCR, encr->id, encr->has_key_length ? s->protect.key_bits : 0};
+	if (s->protect.integ != NULL)
+		p.transforms[p.n++] =
+		    (struct ike_transform){TRANSFORM_INTEG, s->protect.integ->id, 0};
+	if (s->prf != NULL)
+		p.transforms[p.n++] = (struct ike_transform){TRANSFORM_PRF, s->prf->id, 0};
+	if (s->ke != NULL)
+		p.transforms[p.n++] = (struct ike_transform){TRANSFORM_KE, s->ke->id, 0};
+	if (s->prf == NULL)
+		p.transforms[p.n++] =
+		    (struct ike_transform){TRANSFORM_SN, s->esn ? SN_64_PARTIAL : SN_32, 0};
+	return ike_proposal_format(&p, buf);
+}
