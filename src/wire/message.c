@@ -1,8 +1,10 @@
 #include "wire/message.h"
 
+/* Only the first failure counts: after a buffer that was too small the offsets mean nothing, and a
+ * step that looks out of order is not. */
 static void fail(struct message *m, const char *reason)
 {
-	if (m->reason == NULL)
+	if (writer_ok(&m->w))
 		m->reason = reason;
 	m->w.bad = true;
 }
