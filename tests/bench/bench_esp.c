@@ -43,11 +43,12 @@ struct figure {
 	double seal_ns, open_ns; /* a packet; 0: not measured */
 };
 
+/* Of this thread alone, so that a busy machine does not show in the figures. */
 static uint64_t now_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
