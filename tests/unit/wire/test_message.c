@@ -56,7 +56,9 @@ static void a_message_without_payloads(void **state)
 	struct ike_header h;
 
 	(void)state;
-	message_begin(&m, buf, sizeof(buf), &header);
+	h = header;
+	h.next_payload = 99; /* ignored */
+	message_begin(&m, buf, sizeof(buf), &h);
 	assert_int_equal(message_end(&m, &out), ERR_NONE);
 	assert_int_equal(out.n, 28);
 	assert_int_equal(header_parse(&h, out, NULL), ERR_NONE);
@@ -161,6 +163,7 @@ static void padding(void **state)
 		assert_int_equal(s.plaintext_len % block, 0);
 		assert_true(s.plaintext_len >= 29 && s.plaintext_len < 29 + block);
 	}
+	assert_int_equal(build_sealed(&m, 8, 256, 12, &s), ERR_LIMIT); /* of the buffer */
 	assert_int_equal(build_sealed(&m, 8, 0, 12, &s), ERR_STATE);
 	assert_int_equal(build_sealed(&m, 8, 257, 12, &s), ERR_STATE);
 
@@ -276,9 +279,9 @@ static void a_short_sk_is_refused(void **state)
 	}
 }
 
-/* Cutting a message anywhere makes it none: the header's Length tells. And a header that lies along
- * meets the payload chain. */
-static void no_prefix_is_a_message(void **state)
+/* N29. Cutting a message anywhere makes it none: the header's Length tells. And a header that lies
+ * along meets the payload chain. */
+static void n29_no_prefix_is_a_message(void **state)
 {
 	struct message m;
 	struct message_seal s;
@@ -327,6 +330,8 @@ static void every_small_buffer_is_told(void **state)
 		message_begin(&m, small, cap, &header);
 		message_payload(&m, PAYLOAD_VENDOR, BYTES_LITERAL("v"));
 		assert_int_equal(message_end(&m, &out), cap >= 33 ? ERR_NONE : ERR_LIMIT);
+		assert_true(message_end(&m, &out) == ERR_NONE ||
+			    strcmp(m.reason, "message: the buffer is too small") == 0);
 		free(small);
 	}
 }
@@ -354,6 +359,17 @@ static void too_long_a_payload(void **state)
 	message_payload_end(&m);
 	assert_int_equal(message_end(&m, &out), ERR_RANGE);
 	assert_string_equal(m.reason, "message: a payload is longer than 65535 octets");
+
+	/* SK of the longest length there is, and of one more */
+	for (size_t over = 0; over <= 1; over++) {
+		message_begin(&m, big, cap, &header);
+		message_sk_begin(&m, 8);
+		writer_zero(message_payload_begin(&m, PAYLOAD_KE),
+			    PAYLOAD_LEN_MAX - 4 - 8 - 4 - 1 - 16 + over);
+		message_payload_end(&m);
+		assert_int_equal(message_seal_layout(&m, 1, 16, &s),
+				 over == 0 ? ERR_NONE : ERR_RANGE);
+	}
 
 	/* the inner chain may be too long for SK, to be cut into fragments */
 	message_begin(&m, big, cap, &header);
@@ -389,6 +405,21 @@ static void steps_in_the_wrong_order(void **state)
 	(void)message_payload_begin(&m, PAYLOAD_SK);
 	assert_int_equal(message_end(&m, &out), ERR_STATE);
 
+	/* anything while a payload is open */
+	message_begin(&m, buf, sizeof(buf), &header);
+	(void)message_payload_begin(&m, PAYLOAD_KE);
+	message_sk_begin(&m, 8);
+	message_payload_end(&m);
+	assert_int_equal(message_seal_layout(&m, 1, 16, &s), ERR_STATE);
+	message_begin(&m, buf, sizeof(buf), &header);
+	(void)message_payload_begin(&m, PAYLOAD_KE);
+	(void)message_skf_begin(&m, PAYLOAD_IDI, 1, 1, 8);
+	message_payload_end(&m);
+	assert_int_equal(message_seal_layout(&m, 1, 16, &s), ERR_STATE);
+	message_begin(&m, buf, sizeof(buf), &header);
+	message_payload_critical(&m);
+	assert_int_equal(message_end(&m, &out), ERR_STATE);
+
 	message_begin(&m, buf, sizeof(buf), &header);
 	message_sk_begin(&m, 8);
 	message_sk_begin(&m, 8);
@@ -416,7 +447,7 @@ int main(void)
 	    cmocka_unit_test(the_inner_chain),
 	    cmocka_unit_test(fragments),
 	    cmocka_unit_test(a_short_sk_is_refused),
-	    cmocka_unit_test(no_prefix_is_a_message),
+	    cmocka_unit_test(n29_no_prefix_is_a_message),
 	    cmocka_unit_test(every_small_buffer_is_told),
 	    cmocka_unit_test(too_long_a_payload),
 	    cmocka_unit_test(steps_in_the_wrong_order),

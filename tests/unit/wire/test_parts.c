@@ -3,6 +3,7 @@
 #include "wire/parts.h"
 
 static uint8_t buf[1024];
+static const uint8_t long_one[256];
 
 static struct writer fresh(void)
 {
@@ -135,7 +136,13 @@ static void auth_signature(void **state)
 	assert_int_equal(auth_signature_parse(BYTES_LITERAL("\0\1"), &s, &reason), ERR_SYNTAX);
 	assert_string_equal(reason, "AUTH: no AlgorithmIdentifier");
 	w = fresh();
-	auth_signature_write(&w, bytes_of(buf, 256), s.value);
+	auth_signature_write(&w, bytes_of(long_one, 255), s.value);
+	assert_true(writer_ok(&w));
+	assert_int_equal(buf[4], 255);
+	auth_signature_write(&w, bytes_of(long_one, 256), s.value);
+	assert_false(writer_ok(&w));
+	w = fresh();
+	auth_signature_write(&w, bytes_of(NULL, 0), s.value);
 	assert_false(writer_ok(&w));
 }
 
@@ -152,9 +159,14 @@ static void nonce(void **state)
 	assert_int_equal(nonce_parse(bytes_of(octets, 256), &n, NULL), ERR_NONE);
 	assert_int_equal(n.n, 256);
 	assert_int_equal(nonce_parse(bytes_of(octets, 257), &n, NULL), ERR_SYNTAX);
-	nonce_write(&w, bytes_of(octets, 32));
+	nonce_write(&w, bytes_of(octets, 16));
+	nonce_write(&w, bytes_of(octets, 256));
 	assert_true(writer_ok(&w));
+	assert_int_equal(w.n, 272);
 	nonce_write(&w, bytes_of(octets, 15));
+	assert_false(writer_ok(&w));
+	w = fresh();
+	nonce_write(&w, bytes_of(octets, 257));
 	assert_false(writer_ok(&w));
 }
 
@@ -188,6 +200,13 @@ static void notify(void **state)
 	assert_true(notify_is_error(p.type));
 	assert_bytes(p.data, bytes_of(octets + 4, 2));
 	assert_int_equal(notify_spi32(&p), 0);
+	w = fresh();
+	notify_write(&w, p.protocol, p.spi, p.type, p.data);
+	assert_bytes(writer_bytes_so_far(&w), BYTES_OF(octets));
+	notify_write(&w, p.protocol, bytes_of(long_one, 255), p.type, p.data);
+	assert_true(writer_ok(&w));
+	notify_write(&w, p.protocol, bytes_of(long_one, 256), p.type, p.data);
+	assert_false(writer_ok(&w));
 	octets[1] = 2; /* an SPI of nothing in particular is let through, but is no number */
 	assert_int_equal(notify_parse(BYTES_OF(octets), &p, NULL), ERR_NONE);
 	assert_int_equal(p.data.n, 0);
@@ -237,6 +256,15 @@ static void delete_payload(void **state)
 	only_whole_is_taken(takes_delete, BYTES_OF(ike));
 	assert_int_equal(delete_parse(BYTES_OF(ike), &p, NULL), ERR_NONE);
 	assert_int_equal(delete_spi32(&p, 0), 0);
+	/* another protocol's SPIs are no numbers */
+	two[0] = 77;
+	two[1] = 8;
+	two[3] = 1;
+	assert_int_equal(delete_parse(BYTES_OF(two), &p, NULL), ERR_NONE);
+	assert_int_equal(delete_spi32(&p, 0), 0);
+	w = fresh();
+	delete_write_child(&w, PROTOCOL_ESP, spis, 65536);
+	assert_false(writer_ok(&w));
 	ike[1] = 4;
 	assert_false(takes_delete(BYTES_OF(ike)));
 	ike[1] = 0;
@@ -283,15 +311,36 @@ static void cp(void **state)
 	assert_int_equal(buf[8], 0);
 	cp_write_attribute(&w, 0x8001, a.value);
 	assert_false(writer_ok(&w));
+	w = fresh();
+	cp_write_attribute(&w, 0x7fff, bytes_of(NULL, 0));
+	assert_true(writer_ok(&w));
+}
 
-	assert_true(cp_attribute_length_ok(CFG_INTERNAL_IP4_ADDRESS, 4));
-	assert_false(cp_attribute_length_ok(CFG_INTERNAL_IP4_ADDRESS, 5));
-	assert_true(cp_attribute_length_ok(CFG_INTERNAL_IP6_ADDRESS, 17));
-	assert_false(cp_attribute_length_ok(CFG_INTERNAL_IP6_ADDRESS, 16));
-	assert_false(cp_attribute_length_ok(CFG_INTERNAL_IP6_DNS, 17));
-	assert_false(cp_attribute_length_ok(CFG_INTERNAL_IP4_SUBNET, 4));
+/* RFC 7296 3.15.1, the table: 0 where a request asks, and the full length. */
+static void cp_lengths(void **state)
+{
+	const struct {
+		uint16_t type;
+		size_t full;
+	} table[] = {
+	    {CFG_INTERNAL_IP4_ADDRESS, 4},  {CFG_INTERNAL_IP4_NETMASK, 4},
+	    {CFG_INTERNAL_IP4_DNS, 4},      {CFG_INTERNAL_IP4_NBNS, 4},
+	    {CFG_INTERNAL_IP4_DHCP, 4},     {CFG_P_CSCF_IP4_ADDRESS, 4},
+	    {CFG_INTERNAL_IP6_ADDRESS, 17}, {CFG_INTERNAL_IP6_DNS, 16},
+	    {CFG_INTERNAL_IP6_DHCP, 16},    {CFG_P_CSCF_IP6_ADDRESS, 16},
+	    {CFG_INTERNAL_IP4_SUBNET, 8},   {CFG_INTERNAL_IP6_SUBNET, 17},
+	    {CFG_INTERNAL_IP6_PREFIX, 17},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		for (size_t n = 0; n < 20; n++)
+			assert_true(cp_attribute_length_ok(table[i].type, n) ==
+				    (n == 0 || n == table[i].full));
+	}
+	assert_true(cp_attribute_length_ok(CFG_SUPPORTED_ATTRIBUTES, 4));
 	assert_false(cp_attribute_length_ok(CFG_SUPPORTED_ATTRIBUTES, 3));
-	assert_false(cp_attribute_length_ok(CFG_INTERNAL_IP6_SUBNET, 16));
+	assert_true(cp_attribute_length_ok(CFG_APPLICATION_VERSION, 7));
 	assert_true(cp_attribute_length_ok(9999, 3));
 }
 
@@ -324,6 +373,36 @@ static void eap(void **state)
 	assert_false(takes_eap(bytes_of(request, 4)));
 }
 
+/* What is too short for its fixed part says so. */
+static void short_bodies_have_their_reason(void **state)
+{
+	const struct bytes three = BYTES_LITERAL("\0\0\0");
+	const char *reason = NULL;
+	struct ke_part k;
+	struct id_part i;
+	struct auth_part a;
+	struct notify_part n;
+	struct delete_part d;
+	struct cp_part c;
+	struct eap_part e;
+
+	(void)state;
+	assert_int_equal(ke_parse(three, &k, &reason), ERR_SYNTAX);
+	assert_string_equal(reason, "KE: fewer than 4 octets");
+	assert_int_equal(id_parse(three, &i, &reason), ERR_SYNTAX);
+	assert_string_equal(reason, "ID: fewer than 4 octets");
+	assert_int_equal(auth_parse(three, &a, &reason), ERR_SYNTAX);
+	assert_string_equal(reason, "AUTH: fewer than 4 octets");
+	assert_int_equal(notify_parse(three, &n, &reason), ERR_SYNTAX);
+	assert_string_equal(reason, "Notify: fewer than 4 octets");
+	assert_int_equal(delete_parse(three, &d, &reason), ERR_SYNTAX);
+	assert_string_equal(reason, "Delete: fewer than 4 octets");
+	assert_int_equal(cp_parse(three, &c, &reason), ERR_SYNTAX);
+	assert_string_equal(reason, "CP: fewer than 4 octets");
+	assert_int_equal(eap_parse(three, &e, &reason), ERR_SYNTAX);
+	assert_string_equal(reason, "EAP: fewer than 4 octets");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,7 +415,9 @@ int main(void)
 	    cmocka_unit_test(notify),
 	    cmocka_unit_test(delete_payload),
 	    cmocka_unit_test(cp),
+	    cmocka_unit_test(cp_lengths),
 	    cmocka_unit_test(eap),
+	    cmocka_unit_test(short_bodies_have_their_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,12 +280,17 @@ static void zero_transforms_and_no_proposal(void **state)
 
 static void a_writer_that_is_misused_is_bad(void **state)
 {
-	uint8_t buf[64];
+	static const uint8_t long_spi[256];
+	uint8_t buf[512];
 	struct writer w = writer_of(buf, sizeof(buf));
 	struct sa_writer s = sa_write_begin(&w);
 
 	(void)state;
 	sa_write_transform(&s, TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0);
+	assert_false(writer_ok(&w));
+	w = writer_of(buf, sizeof(buf));
+	s = sa_write_begin(&w);
+	sa_write_proposal(&s, 1, PROTOCOL_IKE, bytes_of(long_spi, sizeof(long_spi)));
 	assert_false(writer_ok(&w));
 	w = writer_of(buf, 12);
 	s = sa_write_begin(&w);

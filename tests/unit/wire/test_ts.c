@@ -60,7 +60,11 @@ static void selectors_are_written(void **state)
 	w = writer_of(buf, sizeof(buf));
 	ts_write(&w, s, 256, bytes_of(NULL, 0));
 	assert_false(writer_ok(&w));
-	s[0].addrs.first.family = 0;
+	s[0].addrs.first.family = 6;
+	w = writer_of(buf, sizeof(buf));
+	ts_write(&w, s, 1, bytes_of(NULL, 0));
+	assert_false(writer_ok(&w));
+	s[0].addrs = (struct addr_range){.first = {0}};
 	w = writer_of(buf, sizeof(buf));
 	ts_write(&w, s, 1, bytes_of(NULL, 0));
 	assert_false(writer_ok(&w));
