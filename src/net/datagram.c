@@ -8,6 +8,8 @@
 /* What UDP and its IP header leave of 65535 octets. */
 #define PAYLOAD_MAX_V4 65507
 #define PAYLOAD_MAX_V6 65527
+/* An IKE message that fits every path in one piece (RFC 8200 5: 1280 octets with headers). */
+#define SAFE_MAX 1200
 
 static const uint8_t marker[DATAGRAM_MARKER];
 
@@ -217,9 +219,9 @@ static enum err send_parts(const struct net_socket *s, const struct path *path, 
 	return ERR_IO;
 }
 
-/* Port 4500 sends ESP with "don't fragment"; an IKE message that does not fit goes in fragments.
- * The option belongs to the socket and so for a moment to packets of the plane too, which is
- * harmless. */
+/* Port 4500 sends ESP with "don't fragment" and heeds no reports of smaller paths, so an IKE
+ * message that might not fit goes with fragmentation allowed. The option belongs to the socket and
+ * so for a moment to packets of the plane too, which is harmless. */
 static enum err send_fragmented(const struct net_socket *s, const struct path *path,
 				struct iovec *iov, size_t n_iov)
 {
@@ -227,7 +229,7 @@ static enum err send_fragmented(const struct net_socket *s, const struct path *p
 	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
 	int option = v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER;
 	int off = v4 ? IP_PMTUDISC_DONT : IPV6_PMTUDISC_DONT;
-	int on = v4 ? IP_PMTUDISC_DO : IPV6_PMTUDISC_DO;
+	int on = v4 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE;
 
 	if (setsockopt(s->fd, level, option, &off, sizeof(off)) != 0)
 		return ERR_IO;
@@ -255,10 +257,9 @@ enum err datagram_send(const struct net_sockets *set, const struct path *path, s
 	if (path->natt)
 		iov[n++] = (struct iovec){(void *)(uintptr_t)marker, sizeof(marker)};
 	iov[n++] = (struct iovec){(void *)(uintptr_t)message.p, message.n};
-	enum err e = send_parts(s, path, iov, n);
-	if (e == ERR_IO && errno == EMSGSIZE && path->natt)
-		e = send_fragmented(s, path, iov, n);
-	return e;
+	if (path->natt && message.n > SAFE_MAX)
+		return send_fragmented(s, path, iov, n);
+	return send_parts(s, path, iov, n);
 }
 
 enum err datagram_send_keepalive(const struct net_sockets *set, const struct path *path)

@@ -32,15 +32,17 @@ static enum err set_family_options(int fd, uint8_t family, enum net_socket_kind 
 {
 	bool carries_esp = kind != NET_IKE;
 	if (family == 4) {
-		/* IKE may be fragmented by IP (RFC 7296 2); ESP finds out what fits. */
-		int discover = carries_esp ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
+		/* IKE may be fragmented by IP (RFC 7296 2). ESP is not, and the plane alone judges
+		 * reports of smaller paths, by SPI (RFC 4301 8.2): PROBE keeps the kernel from
+		 * believing them. */
+		int discover = carries_esp ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
 		if (set_int(fd, IPPROTO_IP, IP_PKTINFO, 1) != ERR_NONE ||
 		    set_int(fd, IPPROTO_IP, IP_RECVTOS, 1) != ERR_NONE ||
 		    set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, discover) != ERR_NONE)
 			return ERR_IO;
 		return carries_esp ? set_int(fd, IPPROTO_IP, IP_RECVERR, 1) : ERR_NONE;
 	}
-	int discover = carries_esp ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT;
+	int discover = carries_esp ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT;
 	if (set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != ERR_NONE ||
 	    set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) != ERR_NONE ||
 	    set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) != ERR_NONE ||
