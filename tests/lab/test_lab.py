@@ -6,9 +6,8 @@ import subprocess
 import sys
 import time
 
-import capture as captures
 import lab as labs
-from common import Failed, expect, wait_until
+from lab import expect
 
 
 def ping_and_rate(lab):
@@ -28,12 +27,12 @@ def capture_tells_clear_traffic(lab):
     capture = a.capture("eth0")
     a.ping("10.99.0.2", count=2, check=True)
     packets = capture.stop()
-    expect(captures.kinds(packets)["icmp"] == 4, f"saw {dict(captures.kinds(packets))}")
+    expect(labs.kinds(packets)["icmp"] == 4, f"saw {dict(labs.kinds(packets))}")
     try:
-        captures.expect_nothing_clear(packets)
-    except Failed:
+        labs.expect_nothing_clear(packets)
+    except labs.Failed:
         return
-    raise Failed("clear traffic was not noticed")
+    raise labs.Failed("clear traffic was not noticed")
 
 
 def loss_drops_a_share(lab):
@@ -82,7 +81,7 @@ def nat_maps_and_rebinds(lab):
     first = echo.wait_for(r"10\.99\.0\.1 (400\d\d)\n", 5).group(1)
     router.nat("out0", ports="41000-41099")
     inner.run([sys.executable, "-c", SEND])
-    wait_until(lambda: echo.output().count(f" {first}\n") == 2, 5, "the mapping is kept")
+    labs.wait_until(lambda: echo.output().count(f" {first}\n") == 2, 5, "the mapping is kept")
     router.forget_mappings()
     inner.run([sys.executable, "-c", SEND])
     echo.wait_for(r"10\.99\.0\.1 410\d\d\n", 5)

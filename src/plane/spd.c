@@ -1,0 +1,390 @@
+#include "plane/spd.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+
+#define SPI_MIN 256 /* RFC 4303 2.1 */
+
+/* ---- Tables ---------------------------------------------------------------------------------- */
+
+static struct bytes policy_key(const struct table_node *n)
+{
+	const struct spd_policy *p =
+	    (const struct spd_policy *)((const char *)n - offsetof(struct spd_policy, by_id));
+	return bytes_of(&p->id, sizeof(p->id));
+}
+
+static struct bytes spi_key(const struct table_node *n)
+{
+	const struct spd_child *c =
+	    (const struct spd_child *)((const char *)n - offsetof(struct spd_child, by_spi));
+	return bytes_of(&c->spi_in, sizeof(c->spi_in));
+}
+
+static struct bytes handle_key(const struct table_node *n)
+{
+	const struct spd_child *c =
+	    (const struct spd_child *)((const char *)n - offsetof(struct spd_child, by_handle));
+	return bytes_of(&c->handle, sizeof(c->handle));
+}
+
+enum err spd_init(struct spd *s, const uint8_t secret[16])
+{
+	*s = (struct spd){.generation = 1};
+	list_init(&s->order);
+	list_init(&s->children);
+	memcpy(s->secret, secret, sizeof(s->secret));
+	s->cache = mem_new(SPD_CACHE_SLOTS * sizeof(*s->cache));
+	if (s->cache == NULL || table_init(&s->policies, secret, policy_key) != ERR_NONE ||
+	    table_init(&s->children_by_spi, secret, spi_key) != ERR_NONE ||
+	    table_init(&s->children_by_handle, secret, handle_key) != ERR_NONE) {
+		spd_clear(s);
+		return ERR_NO_MEMORY;
+	}
+	return ERR_NONE;
+}
+
+static void policy_free(struct spd_policy *p)
+{
+	if (p == NULL)
+		return;
+	mem_free(p->local);
+	mem_free(p->remote);
+	mem_free(p);
+}
+
+static void child_free(struct spd_child *c)
+{
+	if (c == NULL)
+		return;
+	esp_sa_free(c->in);
+	esp_sa_free(c->out);
+	mem_free(c->local);
+	mem_free(c->remote);
+	mem_free(c);
+}
+
+void spd_clear(struct spd *s)
+{
+	LIST_EACH (&s->children, node)
+		child_free(CONTAINER_OF(node, struct spd_child, in_all));
+	LIST_EACH (&s->order, node)
+		policy_free(CONTAINER_OF(node, struct spd_policy, in_order));
+	list_init(&s->children);
+	list_init(&s->order);
+	table_clear(&s->policies);
+	table_clear(&s->children_by_spi);
+	table_clear(&s->children_by_handle);
+	mem_free(s->cache);
+	s->cache = NULL;
+}
+
+/* ---- Policies -------------------------------------------------------------------------------- */
+
+static struct selector *copy_selectors(const struct selector *s, size_t n)
+{
+	return mem_copy(bytes_of(s, n * sizeof(*s)));
+}
+
+struct spd_policy *spd_policy_find(const struct spd *s, uint32_t id)
+{
+	struct table_node *n = table_find(&s->policies, bytes_of(&id, sizeof(id)));
+	return n != NULL ? CONTAINER_OF(n, struct spd_policy, by_id) : NULL;
+}
+
+/* Before the first policy of a higher id. Configurations add in rising order, so the search starts
+ * at the end. */
+static void insert_in_order(struct spd *s, struct spd_policy *p)
+{
+	struct list *after = s->order.prev;
+	while (after != &s->order && CONTAINER_OF(after, struct spd_policy, in_order)->id > p->id)
+		after = after->prev;
+	list_append(after->next, &p->in_order);
+}
+
+enum err spd_policy_set(struct spd *s, const struct dataplane_policy *policy)
+{
+	if (policy->n_local == 0 || policy->n_local > CHILD_SELECTORS_MAX ||
+	    policy->n_remote == 0 || policy->n_remote > CHILD_SELECTORS_MAX)
+		return ERR_RANGE;
+	struct selector *local = copy_selectors(policy->local, policy->n_local);
+	struct selector *remote = copy_selectors(policy->remote, policy->n_remote);
+	struct spd_policy *p = spd_policy_find(s, policy->id);
+	struct spd_policy *made = p == NULL ? mem_new(sizeof(*made)) : NULL;
+	if (local == NULL || remote == NULL || (p == NULL && made == NULL)) {
+		mem_free(local);
+		mem_free(remote);
+		mem_free(made);
+		return ERR_NO_MEMORY;
+	}
+	if (p == NULL) {
+		p = made;
+		p->id = policy->id;
+		list_init(&p->active);
+		insert_in_order(s, p);
+		table_add(&s->policies, &p->by_id);
+	} else {
+		mem_free(p->local);
+		mem_free(p->remote);
+	}
+	p->mode = policy->mode;
+	p->acquire = policy->acquire;
+	p->stale = false;
+	p->local = local;
+	p->n_local = policy->n_local;
+	p->remote = remote;
+	p->n_remote = policy->n_remote;
+	s->generation++;
+	return ERR_NONE;
+}
+
+void spd_policy_remove(struct spd *s, uint32_t id)
+{
+	struct spd_policy *p = spd_policy_find(s, id);
+	if (p == NULL)
+		return;
+	LIST_EACH (&s->children, node) {
+		struct spd_child *c = CONTAINER_OF(node, struct spd_child, in_all);
+		if (c->policy == id)
+			spd_child_remove(s, c);
+	}
+	table_remove(&s->policies, &p->by_id);
+	list_remove(&p->in_order);
+	policy_free(p);
+	s->generation++;
+}
+
+/* ---- Pairs ----------------------------------------------------------------------------------- */
+
+struct spd_child *spd_child_by_handle(const struct spd *s, uint32_t handle)
+{
+	struct table_node *n =
+	    table_find(&s->children_by_handle, bytes_of(&handle, sizeof(handle)));
+	return n != NULL ? CONTAINER_OF(n, struct spd_child, by_handle) : NULL;
+}
+
+struct spd_child *spd_child_by_spi(const struct spd *s, uint32_t spi_in)
+{
+	struct table_node *n = table_find(&s->children_by_spi, bytes_of(&spi_in, sizeof(spi_in)));
+	return n != NULL ? CONTAINER_OF(n, struct spd_child, by_spi) : NULL;
+}
+
+static enum err check_child(const struct spd *s, const struct dataplane_child *c)
+{
+	if (c->n_local == 0 || c->n_local > CHILD_SELECTORS_MAX || c->n_remote == 0 ||
+	    c->n_remote > CHILD_SELECTORS_MAX || c->handle == SPD_NO_HANDLE)
+		return ERR_RANGE;
+	if (c->spi_in < SPI_MIN || c->spi_out < SPI_MIN)
+		return ERR_RANGE;
+	if (c->outer.remote.addr.family == 0 || addr_is_any(&c->outer.remote.addr) ||
+	    (c->outer.local.addr.family != 0 &&
+	     c->outer.local.addr.family != c->outer.remote.addr.family))
+		return ERR_RANGE;
+	if (spd_policy_find(s, c->policy) == NULL)
+		return ERR_NOT_FOUND;
+	if (spd_child_by_handle(s, c->handle) != NULL || spd_child_by_spi(s, c->spi_in) != NULL)
+		return ERR_EXISTS;
+	return ERR_NONE;
+}
+
+static enum err make_sas(struct spd_child *made, const struct dataplane_child *c)
+{
+	struct esp_sa_params in = {.spi = c->spi_in,
+				   .suite = c->suite,
+				   .keys = c->in,
+				   .esn = c->esn,
+				   .replay_window = c->replay_window,
+				   .hard_packets = c->hard_packets,
+				   .hard_octets = c->hard_octets};
+	struct esp_sa_params out = in;
+	out.spi = c->spi_out;
+	out.keys = c->out;
+	out.replay_window = 0;
+	enum err e = esp_sa_new_inbound(&made->in, &in);
+	if (e == ERR_NONE)
+		e = esp_sa_new_outbound(&made->out, &out);
+	return e;
+}
+
+static void fill_child(struct spd_child *made, const struct dataplane_child *c)
+{
+	made->handle = c->handle;
+	made->policy = c->policy;
+	made->spi_in = c->spi_in;
+	made->spi_out = c->spi_out;
+	made->mode = c->mode;
+	made->outer = c->outer;
+	made->udp_encap = c->udp_encap;
+	made->follow_peer = c->follow_peer;
+	made->copy_dscp = c->copy_dscp;
+	made->ecn = c->ecn;
+	made->df = c->df;
+	made->n_local = c->n_local;
+	made->n_remote = c->n_remote;
+	made->soft_packets = c->soft_packets;
+	made->hard_packets = c->hard_packets;
+	made->soft_octets = c->soft_octets;
+	made->hard_octets = c->hard_octets;
+	made->usage = &made->usage_own;
+}
+
+enum err spd_child_add(struct spd *s, const struct dataplane_child *child, struct spd_child **out)
+{
+	enum err e = check_child(s, child);
+	if (e != ERR_NONE)
+		return e;
+	struct spd_child *c = mem_new(sizeof(*c));
+	if (c == NULL)
+		return ERR_NO_MEMORY;
+	fill_child(c, child);
+	list_init(&c->in_active);
+	c->local = copy_selectors(child->local, child->n_local);
+	c->remote = copy_selectors(child->remote, child->n_remote);
+	if (c->local == NULL || c->remote == NULL)
+		e = ERR_NO_MEMORY;
+	else
+		e = make_sas(c, child);
+	if (e != ERR_NONE) {
+		child_free(c);
+		return e;
+	}
+	list_append(&s->children, &c->in_all);
+	table_add(&s->children_by_spi, &c->by_spi);
+	table_add(&s->children_by_handle, &c->by_handle);
+	if (child->activate)
+		spd_child_activate(s, c);
+	*out = c;
+	return ERR_NONE;
+}
+
+/* A pair of the former owner is done for when the new owner's takes over its policy. */
+static void drop_orphans(struct spd *s, uint32_t policy)
+{
+	LIST_EACH (&s->children, node) {
+		struct spd_child *c = CONTAINER_OF(node, struct spd_child, in_all);
+		if (c->policy == policy && c->handle == SPD_NO_HANDLE)
+			spd_child_remove(s, c);
+	}
+}
+
+void spd_child_activate(struct spd *s, struct spd_child *c)
+{
+	struct spd_policy *p = spd_policy_find(s, c->policy);
+	if (p == NULL)
+		return;
+	if (c->handle != SPD_NO_HANDLE)
+		drop_orphans(s, c->policy);
+	list_remove(&c->in_active);
+	list_append(p->active.next, &c->in_active); /* before the first: the newest sends */
+	c->active = true;
+	s->generation++;
+}
+
+void spd_child_remove(struct spd *s, struct spd_child *c)
+{
+	table_remove(&s->children_by_spi, &c->by_spi);
+	if (c->handle != SPD_NO_HANDLE)
+		table_remove(&s->children_by_handle, &c->by_handle);
+	list_remove(&c->in_active);
+	list_remove(&c->in_all);
+	child_free(c);
+	s->generation++;
+}
+
+void spd_orphan_all(struct spd *s)
+{
+	LIST_EACH (&s->children, node) {
+		struct spd_child *c = CONTAINER_OF(node, struct spd_child, in_all);
+		if (c->handle == SPD_NO_HANDLE)
+			continue;
+		table_remove(&s->children_by_handle, &c->by_handle);
+		c->handle = SPD_NO_HANDLE;
+		c->usage_own = *c->usage;
+		c->usage = &c->usage_own;
+	}
+	LIST_EACH (&s->order, node)
+		CONTAINER_OF(node, struct spd_policy, in_order)->stale = true;
+}
+
+/* ---- Look-ups -------------------------------------------------------------------------------- */
+
+static bool any_has(const struct selector *s, size_t n, const struct addr *a,
+		    const struct flow_key *flow, uint16_t port)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (selector_has(&s[i], a, flow->protocol, flow->has_ports, port))
+			return true;
+	}
+	return false;
+}
+
+static struct spd_child *child_for(const struct spd_policy *p, const struct flow_key *flow)
+{
+	LIST_EACH (&p->active, node) {
+		struct spd_child *c = CONTAINER_OF(node, struct spd_child, in_active);
+		if (any_has(c->local, c->n_local, &flow->src, flow, flow->src_port) &&
+		    any_has(c->remote, c->n_remote, &flow->dst, flow, flow->dst_port))
+			return c;
+	}
+	return NULL;
+}
+
+static void look_up(const struct spd *s, const struct flow_key *flow, struct spd_cache_slot *slot)
+{
+	slot->policy = NULL;
+	slot->child = NULL;
+	LIST_EACH (&s->order, node) {
+		struct spd_policy *p = CONTAINER_OF(node, struct spd_policy, in_order);
+		if (any_has(p->local, p->n_local, &flow->src, flow, flow->src_port) &&
+		    any_has(p->remote, p->n_remote, &flow->dst, flow, flow->dst_port)) {
+			slot->policy = p;
+			slot->child = child_for(p, flow);
+			return;
+		}
+	}
+}
+
+static bool flow_equal(const struct flow_key *a, const struct flow_key *b)
+{
+	return a->src_port == b->src_port && a->dst_port == b->dst_port &&
+	       a->protocol == b->protocol && a->has_ports == b->has_ports &&
+	       memcmp(&a->src, &b->src, sizeof(a->src)) == 0 &&
+	       memcmp(&a->dst, &b->dst, sizeof(a->dst)) == 0;
+}
+
+static struct spd_cache_slot *cache_slot(struct spd *s, const struct flow_key *flow)
+{
+	uint8_t key[40];
+	struct writer w = writer_of(key, sizeof(key));
+	writer_bytes(&w, bytes_of(flow->src.a, sizeof(flow->src.a)));
+	writer_bytes(&w, bytes_of(flow->dst.a, sizeof(flow->dst.a)));
+	writer_u8(&w, flow->protocol);
+	writer_u16(&w, flow->src_port);
+	writer_u16(&w, flow->dst_port);
+	uint64_t hash = table_hash(s->secret, writer_bytes_so_far(&w));
+	return &s->cache[hash % SPD_CACHE_SLOTS];
+}
+
+enum packet_fate spd_outbound(struct spd *s, const struct flow_key *flow,
+			      struct spd_policy **policy, struct spd_child **child)
+{
+	struct spd_cache_slot *slot = cache_slot(s, flow);
+	if (slot->generation != s->generation || !flow_equal(&slot->flow, flow)) {
+		look_up(s, flow, slot);
+		slot->flow = *flow;
+		slot->generation = s->generation;
+	}
+	*policy = slot->policy;
+	*child = slot->child;
+	if (slot->policy == NULL)
+		return PACKET_NO_POLICY;
+	return slot->child != NULL ? PACKET_OK : PACKET_NO_SA;
+}
+
+bool spd_inbound_allowed(const struct spd_child *c, const struct flow_key *flow)
+{
+	return any_has(c->remote, c->n_remote, &flow->src, flow, flow->src_port) &&
+	       any_has(c->local, c->n_local, &flow->dst, flow, flow->dst_port);
+}
