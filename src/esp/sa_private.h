@@ -17,6 +17,7 @@ struct esp_sa {
 	uint64_t sequence_max;
 	uint64_t packets, octets;
 	uint64_t hard_packets, hard_octets; /* UINT64_MAX: none */
+	size_t batch;                       /* packets that go to the transform at once */
 	uint32_t spi;
 	uint8_t iv_len, icv_len;
 	uint8_t granule; /* Payload, Padding and trailer are a multiple of this (RFC 4303 2.4) */

@@ -10,6 +10,7 @@
 #include "esp/packet.h"
 #include "esp/sa.h"
 
+#define ESP_SMALL_BATCH  8
 #define ESP_HEADER_LEN   8  /* SPI and Sequence Number */
 #define ESP_SCRATCH_TAG  64 /* the longest digest, untruncated */
 #define ESP_RANDOM_STOCK (PACKET_VECTOR_MAX * ENCR_IV_MAX)
@@ -44,6 +45,9 @@ struct esp_transform {
 	void *(*expand)(struct esp_engine *e, const struct protect_suite *suite,
 			const struct protect_keys *keys);
 	void (*forget)(void *expanded); /* erases; NULL is fine */
+	/* How many packets it wants at once, at most PACKET_VECTOR_MAX: many where it works on them
+	 * side by side, else so few that their headers are still in the nearest cache. */
+	size_t (*batch)(const void *expanded);
 	void (*seal)(struct esp_engine *e, void *expanded, struct esp_job *jobs, size_t n);
 	/* The text of a job that is not ok afterwards is undefined. */
 	void (*open)(struct esp_engine *e, void *expanded, struct esp_job *jobs, size_t n);

@@ -180,6 +180,13 @@ static void forget(void *expanded)
 		mem_free_secret(k->block, KEY_BLOCK);
 }
 
+static size_t batch(const void *expanded)
+{
+	const struct mb_keys *k = expanded;
+
+	return k->gcm ? ESP_SMALL_BATCH : PACKET_VECTOR_MAX;
+}
+
 static void make_nonce(const struct mb_keys *k, struct esp_job *j)
 {
 	memcpy(j->nonce, k->salt, k->salt_len);
@@ -366,6 +373,12 @@ static void forget(void *expanded)
 	(void)expanded;
 }
 
+static size_t batch(const void *expanded)
+{
+	(void)expanded;
+	return PACKET_VECTOR_MAX;
+}
+
 static void seal(struct esp_engine *e, void *expanded, struct esp_job *jobs, size_t n)
 {
 	(void)e;
@@ -383,6 +396,7 @@ const struct esp_transform esp_transform_ipsec_mb = {
     .takes = takes,
     .expand = expand,
     .forget = forget,
+    .batch = batch,
     .seal = seal,
     .open = open,
 };

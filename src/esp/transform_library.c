@@ -18,6 +18,12 @@ static void forget(void *expanded)
 	protect_context_free(expanded);
 }
 
+static size_t batch(const void *expanded)
+{
+	(void)expanded;
+	return ESP_SMALL_BATCH;
+}
+
 static struct protect_unit unit_of(const struct esp_job *j)
 {
 	return (struct protect_unit){
@@ -55,6 +61,7 @@ const struct esp_transform esp_transform_library = {
     .takes = takes,
     .expand = expand,
     .forget = forget,
+    .batch = batch,
     .seal = seal,
     .open = open,
 };

@@ -63,8 +63,8 @@ struct ike_connection {
 	struct addr local;    /* none: whatever the route gives, any as responder */
 	struct addr remote;   /* none: anybody may call, and we cannot */
 	uint16_t remote_port; /* 500 unless configured */
-	struct identity local_id;
-	struct identity remote_id; /* type 0: whoever authenticates */
+	struct identity *local_id;  /* owned */
+	struct identity *remote_id; /* owned; NULL: whoever authenticates */
 	struct ike_local_auth local_auth;
 	struct ike_remote_auth remote_auth;
 	struct ike_suites ike;

@@ -51,8 +51,8 @@ struct ike_job {
 	/* Authentication. octets: the signed octets; data: the AUTH payload's data, made (SIGN,
 	 * SHARED_KEY) or to be verified (VERIFY). */
 	const struct prf_desc *prf;
-	struct identity local;
-	struct identity remote;
+	struct identity *local; /* owned, as all else */
+	struct identity *remote;
 	uint8_t *octets;
 	size_t octets_len;
 	uint8_t *data;

@@ -45,7 +45,9 @@ void identity_free(struct identity *id); /* id may be NULL */
 struct bytes identity_bytes(const struct identity *id);
 
 /* Same type and same value: names of hosts and the host part of a mailbox without regard to case
- * (RFC 4945 3.1.2 and 3.1.3), all else octet by octet. */
+ * (RFC 4945 3.1.2 and 3.1.3), distinguished names by the rules of RFC 5280 7.1 (what a person
+ * writes cannot say which ASN.1 string type the certificate has), all else octet by octet. That an
+ * ID payload fits its certificate is another, stricter question: certificate_matches(). */
 bool identity_equal(const struct identity *a, const struct identity *b);
 
 /* For logs, status and errors: "gw-a.example", "CN=gw, O=Example", "keyid:0x0a0b" (printable ones

@@ -1,8 +1,10 @@
 #include "wire/message.h"
 
+/* Only the first failure counts: after a buffer that was too small the offsets mean nothing, and a
+ * step that looks out of order is not. */
 static void fail(struct message *m, const char *reason)
 {
-	if (m->reason == NULL)
+	if (writer_ok(&m->w))
 		m->reason = reason;
 	m->w.bad = true;
 }
@@ -12,13 +14,13 @@ static const char *const too_long = "message: a payload is longer than 65535 oct
 
 void message_begin(struct message *m, void *buf, size_t cap, const struct ike_header *h)
 {
-	*m = (struct message){.w = writer_of(buf, cap), .next_at = IKE_NEXT_AT};
-	header_write(&m->w, h);
+	struct ike_header empty = *h;
+
 	/* Both are known later only. */
-	if (writer_ok(&m->w)) {
-		writer_patch_u8(&m->w, IKE_NEXT_AT, PAYLOAD_NONE);
-		writer_patch_u32(&m->w, IKE_LENGTH_AT, 0);
-	}
+	empty.next_payload = PAYLOAD_NONE;
+	empty.length = 0;
+	*m = (struct message){.w = writer_of(buf, cap), .next_at = IKE_NEXT_AT};
+	header_write(&m->w, &empty);
 }
 
 /* Writes a generic header and chains it to the payload before. */

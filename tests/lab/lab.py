@@ -21,57 +21,19 @@ import os
 import re
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
 
+import capture
+from common import Failed, Interrupted, Skipped, expect, wait_until
+
 PREFIX = f"pst{os.getpid()}-"
 # A run that was killed outright leaves namespaces behind; the next run removes them.
 STALE = re.compile(r"^pst(\d+)-")
 NETNS_FOLDER = "/var/run/netns"
-
-
-class Failed(Exception):
-    """A test's expectation did not hold."""
-
-
-class Skipped(Exception):
-    """A test cannot run here; the message says why."""
-
-
-class Interrupted(BaseException):
-    """SIGINT or SIGTERM came."""
-
-
-def expect(condition, reason):
-    if not condition:
-        raise Failed(reason)
-
-
-def wait_until(condition, seconds, what):
-    """Polls condition until it is true and gives its value; Failed when the time is over."""
-    deadline = time.monotonic() + seconds
-    pause = 0.02
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() >= deadline:
-            raise Failed(f"not within {seconds:g} s: {what}")
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.25)
-
-
-def holds_for(condition, seconds, what):
-    """Polls condition for the whole time; Failed as soon as it is not true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        expect(condition(), f"did not hold for {seconds:g} s: {what}")
-        time.sleep(0.1)
 
 
 def command(args, timeout=20, check=True, **kwargs):
@@ -304,7 +266,7 @@ class Host:
                     end["sum_sent"].get("retransmits", 0))
 
     def capture(self, interface, name=None, snap=160):
-        return Capture(self, interface, name or f"capture-{interface}", snap)
+        return capture.Capture(self, interface, name or f"capture-{interface}", snap)
 
 
 # In the namespace: NFNL_SUBSYS_CTNETLINK / IPCTNL_MSG_CT_DELETE without a tuple empties the table.
@@ -327,115 +289,6 @@ def end_ping(process):
     """Ends start_ping() and says how many were sent and came back."""
     process.stop(signal.SIGINT)
     return read_ping(process.output())
-
-
-class Capture:
-    """tcpdump on an interface, from now until stop()."""
-
-    def __init__(self, host, interface, name, snap):
-        self.path = os.path.join(host.lab.folder, f"{host.name}-{name}.pcap")
-        # -Z root: it would become a user that cannot write into the lab's folder.
-        self.process = host.start(
-            ["tcpdump", "-n", "-U", "--immediate-mode", "-B", "32768", "-Z", "root", "-s",
-             str(snap), "-i", interface, "-w", self.path], name)
-        self.process.wait_for("listening on", 10)
-
-    def stop(self):
-        """Ends the capture, gives its packets."""
-        self.process.stop(signal.SIGINT)
-        dropped = re.search(r"(\d+) packets? dropped by kernel", self.process.output())
-        expect(dropped, f"tcpdump: {self.process.output().strip()[-300:]}")
-        self.dropped = int(dropped.group(1))
-        return read_capture(self.path)
-
-
-Packet = collections.namedtuple("Packet", "time kind src dst sport dport length payload")
-
-
-def read_capture(path):
-    """Packets of a capture file, each with its kind:
-    esp, ike-500, ike-4500, esp-4500, keepalive, arp, nd, mld, icmp, icmpv6, tcp, udp, ..."""
-    with open(path, "rb") as f:
-        data = f.read()
-    expect(len(data) >= 24, "the capture is empty")
-    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
-    kind = struct.unpack_from(order + "I", data, 20)[0]
-    expect(kind in (1, 101), f"a capture of link type {kind}")  # Ethernet, raw IP (TUN)
-    packets, at = [], 24
-    while at + 16 <= len(data):
-        sec, usec, kept, _ = struct.unpack_from(order + "IIII", data, at)
-        frame = data[at + 16:at + 16 + kept]
-        packets.append(read_frame(frame, kind == 1, sec + usec / 1e6))
-        at += 16 + kept
-    return packets
-
-
-def read_frame(frame, ethernet, when):
-    ether = struct.unpack_from("!H", frame, 12)[0] if ethernet else 0
-    body = frame[14:] if ethernet else frame
-    if ether == 0x0806:
-        return Packet(when, "arp", "", "", 0, 0, len(body), body)
-    if body and body[0] >> 4 == 4 and len(body) >= 20:
-        proto, offset = body[9], (body[0] & 15) * 4
-        src, dst = socket.inet_ntoa(body[12:16]), socket.inet_ntoa(body[16:20])
-        length = struct.unpack_from("!H", body, 2)[0]
-        later = struct.unpack_from("!H", body, 6)[0] & 0x1FFF
-    elif body and body[0] >> 4 == 6 and len(body) >= 40:
-        proto, offset, later = body[6], 40, 0
-        src = socket.inet_ntop(socket.AF_INET6, body[8:24])
-        dst = socket.inet_ntop(socket.AF_INET6, body[24:40])
-        length = struct.unpack_from("!H", body, 4)[0] + 40
-        while proto in (0, 43, 44, 60) and len(body) >= offset + 8:
-            if proto == 44:
-                later = struct.unpack_from("!H", body, offset + 2)[0] >> 3
-            size = 8 if proto == 44 else (body[offset + 1] + 1) * 8
-            proto, offset = body[offset], offset + size
-    else:
-        return Packet(when, f"ethertype-{ether:#06x}", "", "", 0, 0, len(body), body)
-    rest = body[offset:]
-    if later:
-        return Packet(when, f"fragment-{proto}", src, dst, 0, 0, length, rest)
-    return read_transport(when, proto, src, dst, length, rest)
-
-
-def read_transport(when, proto, src, dst, length, rest):
-    sport = dport = 0
-    kind = {1: "icmp", 6: "tcp", 50: "esp", 51: "ah"}.get(proto, f"protocol-{proto}")
-    if proto in (6, 17) and len(rest) >= 8:
-        sport, dport = struct.unpack_from("!HH", rest)
-    if proto == 17:
-        kind, rest = udp_kind(sport, dport, rest[8:]), rest[8:]
-    elif proto == 58 and rest:
-        kind = {130: "mld", 131: "mld", 132: "mld", 143: "mld"}.get(rest[0], "icmpv6")
-        if 133 <= rest[0] <= 137:
-            kind = "nd"
-    return Packet(when, kind, src, dst, sport, dport, length, rest)
-
-
-def udp_kind(sport, dport, payload):
-    if 4500 in (sport, dport):
-        if payload[:1] == b"\xff" and len(payload) == 1:
-            return "keepalive"
-        return "ike-4500" if payload[:4] == b"\0\0\0\0" else "esp-4500"
-    return "ike-500" if 500 in (sport, dport) else "udp"
-
-
-# What a link between two gateways may carry: IKE, ESP and what makes an Ethernet link work.
-PROTECTED = {"esp", "esp-4500", "fragment-50"}
-NOT_CLEAR = PROTECTED | {"ike-500", "ike-4500", "keepalive", "arp", "nd", "mld", "fragment-17"}
-
-
-def kinds(packets):
-    return collections.Counter(p.kind for p in packets)
-
-
-def expect_nothing_clear(packets, also=()):
-    """Fails when anything but IKE, ESP, ARP and neighbour discovery was seen."""
-    for p in packets:
-        if p.kind not in NOT_CLEAR and p.kind not in also:
-            raise Failed(f"in the clear: {p.kind} {p.src}:{p.sport} -> {p.dst}:{p.dport}, "
-                         f"{p.length} octets")
-    expect(any(p.kind in PROTECTED for p in packets), "no ESP at all on the wire")
 
 
 class Lab:
@@ -505,7 +358,7 @@ class Lab:
         for process in self.processes:
             text = process.output().splitlines()
             if text:
-                print(f"--- {os.path.basename(process.log)} ({' '.join(process.args[4:])[:100]})")
+                print(f"--- {os.path.basename(process.log)} ({process.args[4]})")
                 for line in text[-lines:]:
                     print(f"    {line}")
 

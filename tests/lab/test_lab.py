@@ -6,8 +6,9 @@ import subprocess
 import sys
 import time
 
+import capture as captures
 import lab as labs
-from lab import expect
+from common import Failed, expect, wait_until
 
 
 def ping_and_rate(lab):
@@ -27,12 +28,12 @@ def capture_tells_clear_traffic(lab):
     capture = a.capture("eth0")
     a.ping("10.99.0.2", count=2, check=True)
     packets = capture.stop()
-    expect(labs.kinds(packets)["icmp"] == 4, f"saw {dict(labs.kinds(packets))}")
+    expect(captures.kinds(packets)["icmp"] == 4, f"saw {dict(captures.kinds(packets))}")
     try:
-        labs.expect_nothing_clear(packets)
-    except labs.Failed:
+        captures.expect_nothing_clear(packets)
+    except Failed:
         return
-    raise labs.Failed("clear traffic was not noticed")
+    raise Failed("clear traffic was not noticed")
 
 
 def loss_drops_a_share(lab):
@@ -81,7 +82,7 @@ def nat_maps_and_rebinds(lab):
     first = echo.wait_for(r"10\.99\.0\.1 (400\d\d)\n", 5).group(1)
     router.nat("out0", ports="41000-41099")
     inner.run([sys.executable, "-c", SEND])
-    labs.wait_until(lambda: echo.output().count(f" {first}\n") == 2, 5, "the mapping is kept")
+    wait_until(lambda: echo.output().count(f" {first}\n") == 2, 5, "the mapping is kept")
     router.forget_mappings()
     inner.run([sys.executable, "-c", SEND])
     echo.wait_for(r"10\.99\.0\.1 410\d\d\n", 5)

@@ -1,0 +1,227 @@
+/* What one value cannot show: options that are missing, do not belong together, or come twice. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/selector.h"
+#include "daemon/config.h"
+#include "daemon/tidy.h"
+#include "esp/dataplane.h"
+
+/* A key in a table that knows what was there before. */
+struct seen {
+	struct table_node node;
+	unsigned line;
+	size_t n;
+	uint8_t key[];
+};
+
+static struct bytes seen_key(const struct table_node *node)
+{
+	const struct seen *s = (const struct seen *)(const void *)node;
+
+	return bytes_of(s->key, s->n);
+}
+
+/* The line where key was seen before, or 0; then it is seen from now on. */
+static unsigned see(struct table *t, struct bytes key, unsigned line)
+{
+	const struct table_node *node = table_find(t, key);
+
+	if (node != NULL)
+		return ((const struct seen *)(const void *)node)->line;
+	struct seen *s = mem_new(sizeof(*s) + key.n);
+	if (s == NULL)
+		return 0;
+	s->line = line;
+	s->n = key.n;
+	memcpy(s->key, key.p, key.n);
+	table_add(t, &s->node);
+	return 0;
+}
+
+static void forget(struct table *t)
+{
+	for (size_t i = 0; i < t->n_buckets; i++) {
+		for (struct table_node *n = t->buckets[i], *next; n != NULL; n = next) {
+			next = n->next;
+			mem_free(n);
+		}
+	}
+	table_clear(t);
+}
+
+static void check_required(const struct config_section *s, struct errors *e)
+{
+	size_t n;
+	const struct option *all = options_all(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (all[i].section == s->kind && all[i].required &&
+		    config_get(s, all[i].word) == NULL)
+			errors_expected(e, s->line, "}", "\"%s = ...\" before the end of %s \"%s\"",
+					all[i].word, section_info(s->kind)->word, s->title);
+	}
+}
+
+static void check_title(const struct config_section *s, struct errors *e)
+{
+	size_t n = strspn(s->title, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_.");
+
+	if (n == 0 || s->title[n] != '\0' || n > CONFIG_TITLE_MAX)
+		errors_expected(e, s->line, s->title,
+				"a name of at most %d letters, digits, \"-\", \"_\" or \".\"",
+				CONFIG_TITLE_MAX);
+}
+
+static bool any_address(const struct config_section *s, const char *word)
+{
+	return strcmp(config_text(s, word), "any") == 0;
+}
+
+/* The options that `auth` wants, and those that it makes useless. */
+static void check_auth(const struct config_section *s, struct errors *e)
+{
+	static const struct {
+		const char *word;
+		bool psk, cert, pubkey;
+	} wants[] = {
+	    {"cert", false, true, false},
+	    {"key", false, true, true},
+	    {"ca", false, true, false},
+	    {"remote-pubkey", false, false, true},
+	};
+	const struct config_value *auth = config_get(s, "auth");
+
+	if (auth == NULL)
+		return;
+	for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
+		bool wanted = strcmp(auth->text, "psk") == 0    ? wants[i].psk
+			      : strcmp(auth->text, "cert") == 0 ? wants[i].cert
+								: wants[i].pubkey;
+		const struct config_value *v = config_get(s, wants[i].word);
+		if (wanted && v == NULL)
+			errors_expected(e, auth->line, auth->text,
+					"\"%s = ...\" beside it in connection \"%s\"",
+					wants[i].word, s->title);
+		if (!wanted && v != NULL)
+			errors_add(e, v->line,
+				   "word \"%s\": expected only with another auth than %s",
+				   wants[i].word, auth->text);
+	}
+}
+
+static void check_families(const struct config_section *s, struct errors *e)
+{
+	struct addr local = {0}, remote = {0};
+	const struct config_value *v = config_get(s, "remote");
+
+	(void)addr_parse(&local, config_text(s, "local"));
+	(void)addr_parse(&remote, config_text(s, "remote"));
+	if (v != NULL && local.family != 0 && remote.family != 0 && local.family != remote.family)
+		errors_expected(e, v->line, v->text, "an address of the family of local");
+}
+
+/* Two children that want the same packets cannot both have them. */
+static void check_child(const struct config_section *connection, const struct config_section *s,
+			struct table *selectors, struct errors *e)
+{
+	static const char *const sides[] = {"local-ts", "remote-ts"};
+	uint8_t key[2 * 16 * (sizeof(struct selector) + 1)];
+	struct writer w = writer_of(key, sizeof(key));
+	const struct config_value *start = config_get(s, "start");
+
+	check_title(s, e);
+	check_required(s, e);
+	if (start != NULL && strcmp(start->text, "manual") != 0 &&
+	    any_address(connection, "remote"))
+		errors_expected(e, start->line, start->text,
+				"manual, because connection \"%s\" has no remote address to call",
+				connection->title);
+	for (size_t side = 0; side < 2; side++) {
+		unsigned n = 0;
+		for (const struct config_value *v = config_get(s, sides[side]); v != NULL;
+		     v = config_get_next(v)) {
+			struct selector sel;
+			if (++n == CHILD_SELECTORS_MAX + 1)
+				errors_expected(e, v->line, v->text, "at most %d in %s",
+						CHILD_SELECTORS_MAX, sides[side]);
+			if (selector_parse(&sel, v->text) != ERR_NONE)
+				continue;
+			writer_u8(&w, (uint8_t)side);
+			writer_bytes(&w, addr_bytes(&sel.addrs.first));
+			writer_bytes(&w, addr_bytes(&sel.addrs.last));
+			writer_u8(&w, sel.protocol);
+			writer_u16(&w, sel.port_first);
+			writer_u16(&w, sel.port_last);
+		}
+		if (n == 0)
+			return;
+	}
+	/* Peers at any address may well ask for the same nets, one after the other. */
+	if (!writer_ok(&w) || any_address(connection, "remote"))
+		return;
+	unsigned before = see(selectors, writer_bytes_so_far(&w), s->line);
+	if (before > 0)
+		errors_add(e, s->line,
+			   "child \"%s\" of connection \"%s\" has the same local-ts and "
+			   "remote-ts as the child that ends in line %u",
+			   s->title, connection->title, before);
+}
+
+static void check_connection(const struct config_section *s, struct table *titles,
+			     struct table *selectors, struct errors *e)
+{
+	check_title(s, e);
+	unsigned before = see(titles, bytes_of(s->title, strlen(s->title)), s->line);
+	if (before > 0)
+		errors_expected(e, s->line, s->title,
+				"another name: a connection of this name ends in line %u", before);
+	check_required(s, e);
+	check_auth(s, e);
+	check_families(s, e);
+	if (s->children == NULL)
+		errors_expected(e, s->line, "}", "a child before the end of connection \"%s\"",
+				s->title);
+	for (const struct config_section *k = s->children; k != NULL; k = k->next) {
+		for (const struct config_section *j = s->children; j != k; j = j->next) {
+			if (strcmp(j->title, k->title) == 0)
+				errors_expected(e, k->line, k->title,
+						"another name: a child of this name ends in line "
+						"%u",
+						j->line);
+		}
+		check_child(s, k, selectors, e);
+	}
+}
+
+void config_check(const struct config *c, struct errors *errors)
+{
+	/* Only the file's own names are in these tables; they need no secret. */
+	static const uint8_t secret[16];
+	struct table titles, selectors;
+	unsigned daemon_line = 0;
+
+	if (table_init(&titles, secret, seen_key) != ERR_NONE)
+		return;
+	if (table_init(&selectors, secret, seen_key) == ERR_NONE) {
+		for (const struct config_section *s = c->sections; s != NULL; s = s->next) {
+			if (s->kind == SECTION_CONNECTION)
+				check_connection(s, &titles, &selectors, errors);
+			else
+				check_required(s, errors);
+			if (s->kind == SECTION_SECRET && s->title2 != NULL &&
+			    strchr(s->title2, TIDY_TITLE_MARK) != NULL)
+				errors_expected(errors, s->line, s->title,
+						"at most two identities");
+			if (s->kind == SECTION_DAEMON && daemon_line > 0)
+				errors_expected(errors, s->line, "}",
+						"only one section daemon; another ends in line %u",
+						daemon_line);
+			if (s->kind == SECTION_DAEMON)
+				daemon_line = s->line;
+		}
+		forget(&selectors);
+	}
+	forget(&titles);
+}

@@ -1,0 +1,296 @@
+#include "daemon/options.h"
+
+#include <string.h>
+
+#include "base/selector.h"
+#include "daemon/values.h"
+#include "ike/connection.h"
+
+#define SECOND 1000000ULL
+#define HOUR   (3600 * SECOND)
+#define DAY    (24 * HOUR)
+
+#define DAEMON(m)     offsetof(struct daemon_config, m), sizeof(((struct daemon_config *)0)->m)
+#define CONNECTION(m) offsetof(struct ike_connection, m), sizeof(((struct ike_connection *)0)->m)
+#define CHILD(m)      offsetof(struct ike_child_config, m), sizeof(((struct ike_child_config *)0)->m)
+#define OTHER         OPTION_NO_FIELD, 0
+
+/* In the order of enum log_level, enum ike_auth_kind, enum ike_start and enum esp_df. */
+static const char *const log_words[] = {"err", "warn", "note", "info", "debug", NULL};
+static const char *const auth_words[] = {"psk", "cert", "pubkey", NULL};
+static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
+static const char *const mode_words[] = {"tunnel", NULL};
+static const char *const df_words[] = {"copy", "set", "clear", NULL};
+
+static const struct section sections[SECTION_COUNT] = {
+    [SECTION_DAEMON] =
+	{"daemon", NULL,
+	 "The process itself: where it listens and what it is called. May be left out."},
+    [SECTION_CONNECTION] = {"connection", "name",
+			    "One peer: where it is, who it is, and how both prove it."},
+    [SECTION_CHILD] = {"child", "name",
+		       "Within a connection: the traffic that one Child SA protects. Such traffic "
+		       "leaves through the tunnel or not at all."},
+    [SECTION_SECRET] = {"secret", "\"identity\" \"identity\"",
+			"A pre-shared key for two identities, in either order. With one identity, "
+			"for it and anybody."},
+};
+
+static const struct option options[] = {
+    {SECTION_DAEMON, "listen", OPTION_ADDRESS, true, false, "any", 0, 0, NULL,
+     "The local addresses to listen on.", OTHER},
+    {SECTION_DAEMON, "ike-port", OPTION_COUNT, false, false, "500", 1, 65535, NULL,
+     "The UDP port of IKE.", DAEMON(ike_port)},
+    {SECTION_DAEMON, "nat-port", OPTION_COUNT, false, false, "4500", 1, 65535, NULL,
+     "The UDP port of IKE and ESP behind a NAT.", DAEMON(natt_port)},
+    {SECTION_DAEMON, "user", OPTION_NAME, false, false, "_postern", 1, 31, NULL,
+     "The user that the unprivileged processes run as. When the default does not exist, nobody.",
+     DAEMON(user)},
+    {SECTION_DAEMON, "tun", OPTION_NAME, false, false, "postern0", 1, 15, NULL,
+     "The name of the TUN device.", DAEMON(tun)},
+    {SECTION_DAEMON, "mtu", OPTION_COUNT, false, false, "1500", 1280, 65535, NULL,
+     "The MTU of the TUN device. What does not fit the way to the peer is told to the sender.",
+     DAEMON(mtu)},
+    {SECTION_DAEMON, "clamp-mss", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "Lower the MSS of TCP connections to what fits the tunnel.", DAEMON(clamp_mss)},
+    {SECTION_DAEMON, "half-open-max", OPTION_COUNT, false, false, "1000", 1, 100000, NULL,
+     "How many peers that have not yet proved who they are may be served at a time.",
+     DAEMON(half_open_max)},
+    {SECTION_DAEMON, "half-open-per-peer", OPTION_COUNT, false, false, "10", 1, 100000, NULL,
+     "The same, for one address.", DAEMON(half_open_per_peer)},
+    {SECTION_DAEMON, "cookie-threshold", OPTION_COUNT, false, false, "100", 0, 100000, NULL,
+     "With so many half-open peers, a new one must first return a cookie.",
+     DAEMON(cookie_threshold)},
+    {SECTION_DAEMON, "log", OPTION_WORD, false, false, "info", 0, 0, log_words,
+     "The least important messages that are logged.", DAEMON(log_level)},
+
+    {SECTION_CONNECTION, "local", OPTION_ADDRESS, false, false, "any", 0, 0, NULL,
+     "Our address. With any, whichever the route to the peer gives.", CONNECTION(local)},
+    {SECTION_CONNECTION, "remote", OPTION_ADDRESS, false, false, "any", 0, 0, NULL,
+     "The peer's address. With any, peers may call, but we cannot.", CONNECTION(remote)},
+    {SECTION_CONNECTION, "remote-port", OPTION_COUNT, false, false, "500", 1, 65535, NULL,
+     "The peer's UDP port for IKE.", CONNECTION(remote_port)},
+    {SECTION_CONNECTION, "local-id", OPTION_IDENTITY, false, true, NULL, 0, 0, NULL,
+     "Who we are: a host name, a mail address, an IP address, a distinguished name such as "
+     "\"CN=gw, O=Example\", or \"keyid:text\".",
+     OTHER},
+    {SECTION_CONNECTION, "remote-id", OPTION_IDENTITY, false, false, "any", 0, 0, NULL,
+     "Who the peer must be. With any, whoever can prove its identity.", OTHER},
+    {SECTION_CONNECTION, "auth", OPTION_WORD, false, true, NULL, 0, 0, auth_words,
+     "How both prove who they are: a pre-shared key, certificates, or public keys that both know.",
+     OTHER},
+    {SECTION_CONNECTION, "cert", OPTION_PUBLIC_FILE, false, false, NULL, 0, 0, NULL,
+     "Our certificate in PEM, and after it those that lead to the CA. For auth = cert.", OTHER},
+    {SECTION_CONNECTION, "key", OPTION_SECRET_FILE, false, false, NULL, 0, 0, NULL,
+     "Our private key in PEM, not encrypted. For auth = cert and pubkey.", OTHER},
+    {SECTION_CONNECTION, "ca", OPTION_PUBLIC_FILE, true, false, NULL, 0, 0, NULL,
+     "The CA certificates that the peer's certificate must lead to, in PEM. For auth = cert.",
+     OTHER},
+    {SECTION_CONNECTION, "remote-pubkey", OPTION_PUBLIC_FILE, false, false, NULL, 0, 0, NULL,
+     "The peer's public key in PEM. For auth = pubkey.", OTHER},
+    {SECTION_CONNECTION, "always-send-cert", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "Send our certificate also to a peer that asks for none.",
+     CONNECTION(local_auth.always_send_cert)},
+    {SECTION_CONNECTION, "weak-signatures", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "Also take and make signatures with SHA-1, for very old peers.",
+     CONNECTION(allow_weak_signatures)},
+    {SECTION_CONNECTION, "ike", OPTION_IKE_SUITE, true, false, "modern", 0, 0, NULL,
+     "The algorithms of the IKE SA in order of preference: a named suite (modern, cnsa2, compat) "
+     "or a proposal such as aes256gcm-prfsha384-x25519.",
+     OTHER},
+    {SECTION_CONNECTION, "rekey", OPTION_TIME, false, false, "4h", 60 * SECOND, 30 * DAY, NULL,
+     "How long an IKE SA is used before it gets new keys.", CONNECTION(rekey_time)},
+    {SECTION_CONNECTION, "reauth", OPTION_TIME, false, false, "never", 60 * SECOND, 365 * DAY, NULL,
+     "How long until both must prove again who they are.", CONNECTION(reauth_time)},
+    {SECTION_CONNECTION, "dpd", OPTION_TIME, false, false, "30s", SECOND, DAY, NULL,
+     "After so much silence, ask whether the peer is still there.", CONNECTION(dpd_delay)},
+    {SECTION_CONNECTION, "retransmits", OPTION_COUNT, false, false, "5", 1, 20, NULL,
+     "How often a request is sent again before the peer counts as gone.", CONNECTION(retransmits)},
+    {SECTION_CONNECTION, "retry", OPTION_TIME, false, false, "30s", SECOND, DAY, NULL,
+     "After a failure, try a child with start = auto again after so long.", CONNECTION(retry_time)},
+    {SECTION_CONNECTION, "keepalive", OPTION_TIME, false, false, "20s", SECOND, 3600 * SECOND, NULL,
+     "How often a NAT before us is reminded of the connection.", CONNECTION(keepalive)},
+    {SECTION_CONNECTION, "encap", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "Carry ESP in UDP though no NAT is seen.", CONNECTION(force_encap)},
+    {SECTION_CONNECTION, "unique", OPTION_BOOL, false, false, "yes", 0, 0, NULL,
+     "A new IKE SA of the same peer identity replaces the old one.", CONNECTION(unique)},
+
+    {SECTION_CHILD, "local-ts", OPTION_SELECTOR, true, true, NULL, 0, 0, NULL,
+     "Our side of the traffic: 10.1.0.0/24, 2001:db8::/64, 10.1.0.5-10.1.0.9, or with protocol "
+     "and port 10.1.0.7[tcp/443].",
+     OTHER},
+    {SECTION_CHILD, "remote-ts", OPTION_SELECTOR, true, true, NULL, 0, 0, NULL,
+     "The peer's side of the traffic, likewise.", OTHER},
+    {SECTION_CHILD, "start", OPTION_WORD, false, false, "manual", 0, 0, start_words,
+     "When to bring it up: by postern up, at once and again whenever it fails, or when a packet "
+     "wants it. The peer may bring it up at any time.",
+     CHILD(start)},
+    {SECTION_CHILD, "esp", OPTION_ESP_SUITE, true, false, "modern", 0, 0, NULL,
+     "The algorithms of the Child SA, as for ike: aes256gcm, or aes256gcm-x25519 for a key "
+     "exchange of its own with every rekey.",
+     OTHER},
+    {SECTION_CHILD, "mode", OPTION_WORD, false, false, "tunnel", 0, 0, mode_words,
+     "How packets are carried.", CHILD(mode)},
+    {SECTION_CHILD, "rekey", OPTION_TIME, false, false, "1h", 10 * SECOND, 30 * DAY, NULL,
+     "How long a Child SA is used before it gets new keys.", CHILD(rekey_time)},
+    {SECTION_CHILD, "rekey-octets", OPTION_OCTETS, false, false, "never", 1 << 16, 1ULL << 60, NULL,
+     "The same, by octets carried one way.", CHILD(rekey_octets)},
+    {SECTION_CHILD, "rekey-packets", OPTION_LIMIT, false, false, "never", 100, 1ULL << 60, NULL,
+     "The same, by packets carried one way.", CHILD(rekey_packets)},
+    {SECTION_CHILD, "replay-window", OPTION_COUNT, false, false, "1024", 0, 65536, NULL,
+     "How many packets may overtake one another; 0 takes replayed packets too.",
+     CHILD(replay_window)},
+    {SECTION_CHILD, "df", OPTION_WORD, false, false, "copy", 0, 0, df_words,
+     "The don't-fragment bit of the outer IPv4 header.", CHILD(df)},
+    {SECTION_CHILD, "dscp", OPTION_BOOL, false, false, "yes", 0, 0, NULL,
+     "Copy the traffic class to the outer header, where others can see it.", CHILD(copy_dscp)},
+    {SECTION_CHILD, "ecn", OPTION_BOOL, false, false, "yes", 0, 0, NULL,
+     "Carry congestion notification across the tunnel (RFC 6040).", CHILD(ecn)},
+
+    {SECTION_SECRET, "psk-file", OPTION_SECRET_FILE, false, true, NULL, 0, 0, NULL,
+     "The file that holds the key: text, of which a final newline is not part, or 0x and "
+     "hexadecimal digits.",
+     OTHER},
+};
+
+const struct option *options_all(size_t *count)
+{
+	*count = sizeof(options) / sizeof(options[0]);
+	return options;
+}
+
+const struct section *section_info(enum option_section section)
+{
+	return &sections[section];
+}
+
+const struct option *option_find(enum option_section section, const char *word)
+{
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (options[i].section == section && strcmp(options[i].word, word) == 0)
+			return &options[i];
+	}
+	return NULL;
+}
+
+static bool in_bounds(const struct option *o, uint64_t v)
+{
+	return v >= o->min && v <= o->max;
+}
+
+static bool is_name(const char *text, size_t most)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				"0123456789-_.");
+
+	return n > 0 && n <= most && text[n] == '\0';
+}
+
+bool option_check(const struct option *o, const char *text)
+{
+	uint64_t v;
+	unsigned i;
+	bool b;
+	struct addr a;
+	struct selector s;
+
+	switch (o->type) {
+	case OPTION_WORD:
+		return value_word(&i, o->words, text);
+	case OPTION_NAME:
+		return is_name(text, o->max);
+	case OPTION_BOOL:
+		return value_bool(&b, text);
+	case OPTION_COUNT:
+		return value_count(&v, text) && in_bounds(o, v);
+	case OPTION_LIMIT:
+		return value_limit(&v, text) && (v == 0 || in_bounds(o, v));
+	case OPTION_TIME:
+		return value_time(&v, text) && (v == 0 || in_bounds(o, v));
+	case OPTION_OCTETS:
+		return value_octets(&v, text) && (v == 0 || in_bounds(o, v));
+	case OPTION_ADDRESS:
+		return strcmp(text, "any") == 0 || addr_parse(&a, text) == ERR_NONE;
+	case OPTION_SELECTOR:
+		return selector_parse(&s, text) == ERR_NONE;
+	case OPTION_IDENTITY:
+	case OPTION_IKE_SUITE:
+	case OPTION_ESP_SUITE:
+	case OPTION_PUBLIC_FILE:
+	case OPTION_SECRET_FILE:
+		return text[0] != '\0';
+	}
+	return false;
+}
+
+static void store_number(void *field, size_t len, uint64_t v)
+{
+	uint16_t v16 = (uint16_t)v;
+	uint32_t v32 = (uint32_t)v;
+
+	if (len == sizeof(v16))
+		memcpy(field, &v16, len);
+	else if (len == sizeof(v32))
+		memcpy(field, &v32, len);
+	else
+		memcpy(field, &v, len);
+}
+
+void option_store(const struct option *o, void *base, const char *text)
+{
+	uint64_t v = 0;
+	unsigned i = 0;
+	bool b = false;
+	struct addr a = {0};
+
+	if (o->field == OPTION_NO_FIELD)
+		return;
+	void *field = (char *)base + o->field;
+	switch (o->type) {
+	case OPTION_WORD:
+		(void)value_word(&i, o->words, text);
+		store_number(field, o->field_len, i);
+		break;
+	case OPTION_NAME:
+		memset(field, 0, o->field_len);
+		memcpy(field, text, strnlen(text, o->field_len - 1));
+		break;
+	case OPTION_BOOL:
+		(void)value_bool(&b, text);
+		memcpy(field, &b, sizeof(b));
+		break;
+	case OPTION_COUNT:
+	case OPTION_LIMIT:
+		(void)value_limit(&v, text);
+		store_number(field, o->field_len, v);
+		break;
+	case OPTION_TIME:
+		(void)value_time(&v, text);
+		store_number(field, o->field_len, v);
+		break;
+	case OPTION_OCTETS:
+		(void)value_octets(&v, text);
+		store_number(field, o->field_len, v);
+		break;
+	case OPTION_ADDRESS:
+		if (strcmp(text, "any") != 0)
+			(void)addr_parse(&a, text);
+		memcpy(field, &a, sizeof(a));
+		break;
+	case OPTION_IDENTITY:
+	case OPTION_SELECTOR:
+	case OPTION_IKE_SUITE:
+	case OPTION_ESP_SUITE:
+	case OPTION_PUBLIC_FILE:
+	case OPTION_SECRET_FILE:
+		break;
+	}
+}
+
+void option_store_defaults(enum option_section section, void *base)
+{
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (options[i].section == section && options[i].def != NULL)
+			option_store(&options[i], base, options[i].def);
+	}
+}

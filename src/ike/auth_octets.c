@@ -1,0 +1,29 @@
+#include "ike/auth_octets.h"
+
+#include "base/mem.h"
+
+enum err auth_octets(struct crypto *c, const struct auth_octets_of *of, uint8_t **octets,
+		     size_t *len)
+{
+	size_t n = of->message.n + of->nonce.n + of->prf->out_len + of->int_auth.n;
+	uint8_t *all = mem_new(n);
+	struct writer w = writer_of(all, n);
+	uint8_t *mac;
+	enum err e;
+
+	if (all == NULL)
+		return ERR_NO_MEMORY;
+	writer_bytes(&w, of->message);
+	writer_bytes(&w, of->nonce);
+	/* MACedIDForI, MACedIDForR */
+	mac = writer_reserve(&w, of->prf->out_len);
+	e = mac == NULL ? ERR_RANGE : prf(c, of->prf, of->sk_p, &of->id_body, 1, mac);
+	writer_bytes(&w, of->int_auth);
+	if (e != ERR_NONE) {
+		mem_free(all);
+		return e;
+	}
+	*octets = all;
+	*len = w.n;
+	return ERR_NONE;
+}

@@ -1,0 +1,435 @@
+#include "pki/trust.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "pki/names.h"
+#include "pki/x509.h"
+
+#define CAS_MAX 256
+
+/* RFC 5280 and today's practice: 112 bits is RSA 2048, ECC 224. */
+#define SECURITY_BITS_MIN 112
+
+struct trust {
+	struct certificate *cas[CAS_MAX]; /* owned */
+	size_t n;
+	X509_STORE *store; /* owned; the same certificates again, as the library wants them */
+};
+
+struct trust *trust_new(void)
+{
+	struct trust *t = mem_new(sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->store = X509_STORE_new();
+	if (t->store == NULL) {
+		mem_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void trust_free(struct trust *t)
+{
+	if (t == NULL)
+		return;
+	for (size_t i = 0; i < t->n; i++)
+		certificate_free(t->cas[i]);
+	X509_STORE_free(t->store);
+	mem_free(t);
+}
+
+enum err trust_add_ca(struct trust *t, const struct certificate *ca, const char **reason)
+{
+	struct certificate *copy;
+
+	if (!certificate_is_ca(ca)) {
+		*reason = "it is not a CA's certificate: basicConstraints does not say CA:TRUE";
+		return ERR_UNSUPPORTED;
+	}
+	for (size_t i = 0; i < t->n; i++) {
+		if (bytes_equal(certificate_der(t->cas[i]), certificate_der(ca))) {
+			*reason = "it is configured twice";
+			return ERR_EXISTS;
+		}
+	}
+	if (t->n == CAS_MAX) {
+		*reason = "there are more than 256 CAs";
+		return ERR_LIMIT;
+	}
+	copy = certificate_copy(ca);
+	if (copy == NULL || X509_STORE_add_cert(t->store, copy->x509) != 1) {
+		ERR_clear_error();
+		certificate_free(copy);
+		*reason = "out of memory";
+		return ERR_NO_MEMORY;
+	}
+	t->cas[t->n++] = copy;
+	return ERR_NONE;
+}
+
+size_t trust_ca_count(const struct trust *t)
+{
+	return t->n;
+}
+
+const struct certificate *trust_ca(const struct trust *t, size_t i)
+{
+	return t->cas[i];
+}
+
+static void say(char *reason, size_t cap, const char *a, const char *b, const char *c,
+		const char *d)
+{
+	const char *parts[] = {a, b, c, d};
+
+	if (cap == 0)
+		return;
+	reason[0] = '\0';
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i] != NULL)
+			text_append(reason, cap, parts[i]);
+}
+
+/* "2026-11-20"; for a sentence, so that an unreadable time is only a question mark. */
+static const char *date_of(const ASN1_TIME *t, char buf[16])
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(t, &tm) != 1 || strftime(buf, 16, "%Y-%m-%d", &tm) == 0)
+		memcpy(buf, "?", 2);
+	return buf;
+}
+
+/* What the library's verdict on `subject` means, as a sentence. */
+static void explain(int code, X509 *cert, char *reason, size_t cap)
+{
+	char subject[IDENTITY_TEXT_MAX / 2] = "?";
+	char issuer[IDENTITY_TEXT_MAX / 2] = "?";
+	char date[16] = "?";
+
+	if (cert != NULL) {
+		name_format(X509_get_subject_name(cert), subject, sizeof(subject));
+		name_format(X509_get_issuer_name(cert), issuer, sizeof(issuer));
+	}
+	switch (code) {
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		if (cert != NULL)
+			date_of(X509_get0_notAfter(cert), date);
+		say(reason, cap, "certificate of ", subject, " expired ", date);
+		return;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		if (cert != NULL)
+			date_of(X509_get0_notBefore(cert), date);
+		say(reason, cap, "certificate of ", subject, " is not valid before ", date);
+		return;
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		say(reason, cap, "certificate of ", subject, " is issued by ", issuer);
+		text_append(reason, cap, ", which is no configured CA and was not sent");
+		return;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_CERT_UNTRUSTED:
+		say(reason, cap, "the chain ends at ", subject, ", which is no configured CA",
+		    NULL);
+		return;
+	case X509_V_ERR_INVALID_CA:
+	case X509_V_ERR_INVALID_NON_CA:
+		say(reason, cap, "certificate of ", subject,
+		    " has issued another, but it is not a CA's", NULL);
+		return;
+	case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+		say(reason, cap, "certificate of ", subject,
+		    " has issued another, but its keyUsage lacks keyCertSign", NULL);
+		return;
+	case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+		say(reason, cap, "the chain below ", subject,
+		    " is longer than its pathLenConstraint allows", NULL);
+		return;
+	case X509_V_ERR_PERMITTED_VIOLATION:
+	case X509_V_ERR_EXCLUDED_VIOLATION:
+		say(reason, cap, "a name in the certificate of ", subject,
+		    " is outside the name constraints of a CA above it", NULL);
+		return;
+	case X509_V_ERR_CERT_CHAIN_TOO_LONG:
+		say(reason, cap, "the chain has more than 6 certificates", NULL, NULL, NULL);
+		return;
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+		say(reason, cap, "the signature on the certificate of ", subject, " is wrong",
+		    NULL);
+		return;
+	default:
+		say(reason, cap, "certificate of ", subject, ": ",
+		    X509_verify_cert_error_string(code));
+		return;
+	}
+}
+
+/* Hash and key of the signature on a certificate: SHA-1 and older are out (RFC 8247 3.2.1). */
+static bool signature_is_strong(X509 *cert)
+{
+	int hash;
+	int key;
+	int bits;
+	uint32_t flags;
+
+	if (X509_get_signature_info(cert, &hash, &key, &bits, &flags) != 1)
+		return false;
+	switch (hash) {
+	case NID_sha256:
+	case NID_sha384:
+	case NID_sha512:
+	case NID_sha3_256:
+	case NID_sha3_384:
+	case NID_sha3_512:
+		return true;
+	case NID_undef:
+		return key == NID_ED25519 || key == NID_ED448;
+	default:
+		return false;
+	}
+}
+
+static bool key_is_strong(X509 *cert, const struct trust_policy *policy)
+{
+	unsigned least = policy->rsa_bits_min != 0 ? policy->rsa_bits_min : RSA_BITS_MIN;
+	EVP_PKEY *key = X509_get0_pubkey(cert);
+
+	if (key == NULL)
+		return false;
+	if (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"))
+		return EVP_PKEY_get_bits(key) >= (int)least &&
+		       EVP_PKEY_get_bits(key) <= RSA_BITS_MAX;
+	return EVP_PKEY_get_security_bits(key) >= SECURITY_BITS_MIN;
+}
+
+/* The algorithms of every link; the trust anchor's own signature proves nothing and may be old. */
+static bool check_algorithms(STACK_OF(X509) * chain, const struct trust_policy *policy,
+			     char *reason, size_t cap)
+{
+	char subject[IDENTITY_TEXT_MAX];
+	int n = sk_X509_num(chain);
+
+	for (int i = 0; i < n; i++) {
+		X509 *cert = sk_X509_value(chain, i);
+
+		name_format(X509_get_subject_name(cert), subject, sizeof(subject));
+		if (!key_is_strong(cert, policy)) {
+			say(reason, cap, "certificate of ", subject,
+			    " has a key that is too short or of an unknown type (RSA needs 2048 "
+			    "bits)",
+			    NULL);
+			return false;
+		}
+		if (i < n - 1 && !signature_is_strong(cert)) {
+			say(reason, cap, "certificate of ", subject,
+			    " is signed with SHA-1 or another hash that is not taken", NULL);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool eku_allows(X509 *cert, enum eku_policy policy)
+{
+	EXTENDED_KEY_USAGE *list;
+	int critical;
+	bool ok = false;
+
+	if (policy == EKU_IGNORE)
+		return true;
+	list = X509_get_ext_d2i(cert, NID_ext_key_usage, &critical, NULL);
+	if (list == NULL)
+		return critical == -1; /* absent is well; malformed or doubled is not */
+	for (int i = 0; i < sk_ASN1_OBJECT_num(list); i++) {
+		int purpose = OBJ_obj2nid(sk_ASN1_OBJECT_value(list, i));
+
+		ok |= purpose == NID_ipsec_IKE || purpose == NID_anyExtendedKeyUsage;
+		ok |= policy == EKU_SERVERAUTH_OK &&
+		      (purpose == NID_server_auth || purpose == NID_client_auth);
+	}
+	EXTENDED_KEY_USAGE_free(list);
+	return ok;
+}
+
+/* RFC 4945 5.1.3.2 and 5.1.3.12, for the certificate whose key made AUTH. */
+static bool check_usage(const struct certificate *c, const struct trust_policy *policy,
+			char *reason, size_t cap)
+{
+	uint32_t usage = X509_get_key_usage(c->x509); /* all ones when absent */
+
+	if ((usage & (X509v3_KU_DIGITAL_SIGNATURE | X509v3_KU_NON_REPUDIATION)) == 0) {
+		say(reason, cap, "keyUsage of the certificate of ", c->subject,
+		    " allows neither digitalSignature nor nonRepudiation", NULL);
+		return false;
+	}
+	if (!eku_allows(c->x509, policy->eku)) {
+		say(reason, cap, "extendedKeyUsage of the certificate of ", c->subject,
+		    " does not allow ipsecIKE", NULL);
+		return false;
+	}
+	return true;
+}
+
+/* A verification of leaf, with what else the peer sent. */
+static X509_STORE_CTX *context_for(const struct trust *t, X509 *leaf, STACK_OF(X509) * others,
+				   int64_t now)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	X509_VERIFY_PARAM *param;
+
+	if (ctx == NULL || X509_STORE_CTX_init(ctx, t->store, leaf, others) != 1) {
+		X509_STORE_CTX_free(ctx);
+		return NULL;
+	}
+	param = X509_STORE_CTX_get0_param(ctx);
+	X509_VERIFY_PARAM_set_time(param, (time_t)now);
+	/* The library counts the certificates between the two ends. */
+	X509_VERIFY_PARAM_set_depth(param, CHAIN_DEPTH_MAX - 2);
+	/* A configured CA is an anchor whether it is a root or not. X509_V_FLAG_X509_STRICT stays
+	 * off: beside the checks of RFC 5280 6, which are made anyway, it refuses CAs that lack key
+	 * identifiers, and many private ones do. */
+	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+	return ctx;
+}
+
+static enum err check_path(const struct trust *t, const struct trust_policy *policy,
+			   const struct certificate *const *certs, size_t n, int64_t now,
+			   char *reason, size_t cap)
+{
+	STACK_OF(X509) *others = sk_X509_new_null();
+	X509_STORE_CTX *ctx = NULL;
+	enum err e = ERR_NO_MEMORY;
+
+	say(reason, cap, "out of memory", NULL, NULL, NULL);
+	if (others == NULL)
+		return e;
+	for (size_t i = 1; i < n; i++)
+		if (sk_X509_push(others, certs[i]->x509) == 0)
+			goto done;
+	ctx = context_for(t, certs[0]->x509, others, now);
+	if (ctx == NULL)
+		goto done;
+	e = ERR_AUTH;
+	if (X509_verify_cert(ctx) != 1)
+		explain(X509_STORE_CTX_get_error(ctx), X509_STORE_CTX_get_current_cert(ctx), reason,
+			cap);
+	else if (check_algorithms(X509_STORE_CTX_get0_chain(ctx), policy, reason, cap))
+		e = ERR_NONE;
+done:
+	X509_STORE_CTX_free(ctx);
+	sk_X509_free(others);
+	ERR_clear_error();
+	return e;
+}
+
+enum err trust_check_chain(const struct trust *t, const struct trust_policy *policy,
+			   const struct certificate *const *certs, size_t n,
+			   const struct identity *id, int64_t now, char *reason, size_t cap)
+{
+	enum err e;
+
+	if (n == 0 || n > CERTIFICATES_MAX) {
+		say(reason, cap,
+		    n == 0 ? "the peer sent no certificate"
+			   : "the peer sent more than 8 certificates",
+		    NULL, NULL, NULL);
+		return n == 0 ? ERR_AUTH : ERR_LIMIT;
+	}
+	if (certs[0]->key == NULL) {
+		say(reason, cap, "the key in the certificate of ", certs[0]->subject,
+		    " is of a type that cannot be used", NULL);
+		return ERR_AUTH;
+	}
+	/* The name first: it costs nothing, and it is the mistake that people make. */
+	if (id != NULL && !certificate_matches(certs[0], id, reason, cap))
+		return ERR_AUTH;
+	if (!check_usage(certs[0], policy, reason, cap))
+		return ERR_AUTH;
+	e = check_path(t, policy, certs, n, now, reason, cap);
+	if (e == ERR_NONE)
+		say(reason, cap, NULL, NULL, NULL, NULL);
+	return e;
+}
+
+enum err trust_check_key(const struct trust_policy *policy, const struct public_key *key,
+			 const struct public_key *const *configured, size_t n, char *reason,
+			 size_t cap)
+{
+	unsigned least = policy->rsa_bits_min != 0 ? policy->rsa_bits_min : RSA_BITS_MIN;
+
+	if (public_key_type(key) == KEY_RSA && public_key_bits(key) < least) {
+		say(reason, cap, "the peer's RSA key is too short", NULL, NULL, NULL);
+		return ERR_AUTH;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (public_key_equal(key, configured[i]))
+			return ERR_NONE;
+	say(reason, cap, "the peer's ", key_type_name(public_key_type(key)),
+	    " key is not one that is configured for it", NULL);
+	return ERR_AUTH;
+}
+
+void trust_write_certreq(const struct trust *t, struct writer *w)
+{
+	for (size_t i = 0; i < t->n; i++)
+		writer_bytes(w, bytes_of(t->cas[i]->spki_hash, CERTIFICATE_SPKI_HASH_LEN));
+}
+
+static bool asked_for(struct bytes hashes, const struct certificate *c)
+{
+	struct reader r = reader_of(hashes);
+
+	while (reader_left(&r) >= CERTIFICATE_SPKI_HASH_LEN) {
+		struct bytes one = reader_take(&r, CERTIFICATE_SPKI_HASH_LEN);
+
+		if (bytes_equal(one, bytes_of(c->spki_hash, CERTIFICATE_SPKI_HASH_LEN)))
+			return true;
+	}
+	return false;
+}
+
+/* The configured CA that issued c, when c is not its own issuer. */
+static const struct certificate *issuer_of(const struct trust *t, const struct certificate *c)
+{
+	for (size_t i = 0; t != NULL && i < t->n; i++)
+		if (!bytes_equal(certificate_der(t->cas[i]), certificate_der(c)) &&
+		    certificate_issued(t->cas[i], c))
+			return t->cas[i];
+	return NULL;
+}
+
+static bool chain_fits(const struct trust *t, struct bytes hashes, const struct own_chain *chain)
+{
+	const struct certificate *above;
+
+	for (size_t i = 0; i < chain->n; i++) {
+		if (asked_for(hashes, chain->certs[i]))
+			return true;
+		above = issuer_of(t, chain->certs[i]);
+		for (size_t up = 0; above != NULL && up < CHAIN_DEPTH_MAX; up++) {
+			if (asked_for(hashes, above))
+				return true;
+			above = issuer_of(t, above);
+		}
+	}
+	return false;
+}
+
+int certreq_choose(const struct trust *t, struct bytes hashes, const struct own_chain *chains,
+		   size_t n)
+{
+	if (hashes.n % CERTIFICATE_SPKI_HASH_LEN != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (hashes.n == 0 || chain_fits(t, hashes, &chains[i]))
+			return (int)i;
+	return -1;
+}

@@ -1,0 +1,22 @@
+/* What the files of this floor share about a certificate; included by none other. */
+#ifndef POSTERN_PKI_X509_H
+#define POSTERN_PKI_X509_H
+
+#include "crypto/openssl.h"
+#include "pki/certificate.h"
+
+struct certificate {
+	X509 *x509;             /* owned */
+	GENERAL_NAMES *names;   /* owned; NULL when there is no subjectAltName */
+	struct public_key *key; /* owned; NULL when it is of a type that we cannot use */
+	uint8_t *der;           /* owned */
+	size_t der_len;
+	char *subject; /* owned */
+	char *issuer;  /* owned */
+	int64_t not_before;
+	int64_t not_after;
+	uint8_t spki_hash[CERTIFICATE_SPKI_HASH_LEN];
+	uint8_t fingerprint[CERTIFICATE_FINGERPRINT_LEN];
+};
+
+#endif

@@ -1,0 +1,63 @@
+"""What an IKE implementation must be able to do to take part in the interop tests."""
+import dataclasses
+import os
+import types
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+@dataclasses.dataclass
+class Tunnel:
+    """One side's view of a tunnel. local and remote are sites (tests/lab/sites.py). Suites are in
+    the words that Postern and strongSwan share; peers translate the few that differ."""
+    local: types.SimpleNamespace
+    remote: types.SimpleNamespace
+    auth: str              # psk, or the kind of certificate (certs.py)
+    ike: str
+    esp: str
+    local_ts: list
+    remote_ts: list
+    certs: dict = None
+    psk: str = "correct horse battery staple"
+    raw_esp: bool = True
+    connection: str = "office"
+    child: str = "net"
+
+
+class Peer:
+    """An IKE daemon on a gateway. self.process is its Process once it was started."""
+
+    kind = ""
+
+    def __init__(self, lab, tunnel):
+        self.lab, self.tunnel = lab, tunnel
+        self.host = tunnel.local.gateway
+        self.name = f"{self.kind}-{tunnel.local.name}"
+        self.process = None
+
+    def start(self):
+        """Writes the files, starts the daemon, returns when it answers."""
+        raise NotImplementedError
+
+    def initiate(self, seconds=20):
+        """Brings the connection and its child up, Failed when it does not come."""
+        raise NotImplementedError
+
+    def rekey_ike(self):
+        """Starts a rekey of the IKE SA; status() shows when it is done."""
+        raise NotImplementedError
+
+    def rekey_child(self):
+        raise NotImplementedError
+
+    def terminate(self):
+        """Deletes the IKE SA, which tells the peer."""
+        raise NotImplementedError
+
+    def status(self):
+        """{"ike": a value that a rekey of the IKE SA changes, or None when there is none,
+        "child": likewise, "ikes": how many are established, "children": how many are installed}"""
+        raise NotImplementedError
+
+    def stop(self):
+        return self.process.stop()

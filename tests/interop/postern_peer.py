@@ -1,0 +1,61 @@
+"""Postern as a peer of the interop tests."""
+import postern
+from peer import Peer
+
+
+class Postern(Peer):
+    kind = "postern"
+
+    def start(self):
+        t = self.tunnel
+        files = {}
+        if t.auth == "psk":
+            auth = ["auth = psk"]
+            secret = f'secret "{t.local.id}" "{t.remote.id}" {{ psk-file = "office.psk" }}'
+        else:
+            auth = ["auth = cert", 'cert = "own.pem"', 'key = "own.key"', 'ca = "ca.pem"']
+            secret = ""
+            cert, key = t.certs[t.local.id]
+            files = {"own.pem": (cert, 0o644), "own.key": (key, 0o600),
+                     "ca.pem": (t.certs["ca"], 0o644)}
+        config = "\n".join([
+            f"connection {t.connection} {{",
+            f"    local  = {postern.quote(t.local.address)}",
+            f"    remote = {postern.quote(t.remote.seen)}",
+            f'    local-id  = "{t.local.id}"',
+            f'    remote-id = "{t.remote.id}"',
+            *(f"    {line}" for line in auth),
+            f'    ike = "{t.ike}"',
+            f"    encap = {'no' if t.raw_esp else 'yes'}",
+            f"    child {t.child} {{",
+            f"        local-ts  = {{ {', '.join(postern.quote(s) for s in t.local_ts)} }}",
+            f"        remote-ts = {{ {', '.join(postern.quote(s) for s in t.remote_ts)} }}",
+            f'        esp = "{t.esp}"',
+            "        start = manual",
+            "    }",
+            "}",
+            secret,
+            ""])
+        self.daemon = postern.Postern(self.lab, self.host, config, files, psk=t.psk)
+        self.daemon.start()
+        self.process = self.daemon.process
+
+    def initiate(self, seconds=20):
+        self.daemon.up(self.tunnel.connection, seconds)
+
+    def rekey_ike(self):
+        self.daemon.cli("rekey", self.tunnel.connection)
+
+    def rekey_child(self):
+        self.daemon.cli("rekey", self.tunnel.connection, "--child", self.tunnel.child)
+
+    def terminate(self):
+        self.daemon.cli("down", self.tunnel.connection)
+
+    def status(self):
+        t = self.tunnel
+        up = self.daemon.is_up(t.connection, t.child)
+        ike = self.daemon.ike_spis(t.connection)
+        return {"ike": ike if any(ike) else None,
+                "child": self.daemon.spis(t.connection, t.child) if up else None,
+                "ikes": 1 if any(ike) else 0, "children": 1 if up else 0}

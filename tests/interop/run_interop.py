@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Interop with strongSwan: each scenario brings one tunnel up and uses it in every way.
+
+    tests/interop/run_interop.py                     Postern and strongSwan, both roles
+    tests/interop/run_interop.py NAME...             only those scenarios (--list names them)
+    tests/interop/run_interop.py --self [NAME...]    strongSwan with itself: proves the harness
+    ... --keep                                       keep configurations and captures
+
+In each: both daemons start; the initiator brings the tunnel up; ping both ways and a TCP transfer;
+then, while a ping goes on, each side rekeys the Child SA and then the IKE SA; at last the initiator
+takes the tunnel down and the responder must notice. Everything between the gateways is captured:
+only IKE and ESP may be there. Prints a line for each scenario, and a table of what passed into
+build/interop/table.md.
+"""
+import collections
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lab"))
+
+import capture        # noqa: E402
+import certs          # noqa: E402
+import lab as labs    # noqa: E402
+import postern        # noqa: E402
+import sites          # noqa: E402
+import strongswan     # noqa: E402
+from common import Failed, expect, wait_until   # noqa: E402
+from peer import ROOT, Tunnel                   # noqa: E402
+from postern_peer import Postern                # noqa: E402
+from strongswan import StrongSwan               # noqa: E402
+
+Suite = collections.namedtuple("Suite", "ike esp")
+SUITES = {
+    "gcm256": Suite("aes256gcm-prfsha384-ecp384", "aes256gcm-ecp384"),
+    "gcm128": Suite("aes128gcm-prfsha256-x25519", "aes128gcm-x25519"),
+    "chacha": Suite("chacha20poly1305-prfsha512-x448", "chacha20poly1305-x448"),
+    "cbc": Suite("aes256-sha256-prfsha256-modp2048", "aes256-sha256-modp2048"),
+}
+
+# outer and inner are families; nat says whose gateway is behind one (a is the initiator's side);
+# udp puts ESP into UDP even without a NAT.
+Scenario = collections.namedtuple("Scenario", "name auth suite outer inner nat udp",
+                                  defaults=(4, 4, "", False))
+SCENARIOS = [
+    Scenario("psk-gcm256", "psk", "gcm256"),
+    Scenario("psk-gcm128", "psk", "gcm128"),
+    Scenario("psk-chacha", "psk", "chacha"),
+    Scenario("psk-cbc", "psk", "cbc"),
+    Scenario("ecdsa", "ecdsa", "gcm256"),
+    Scenario("rsa", "rsa", "gcm128"),
+    Scenario("ed25519", "ed25519", "chacha"),
+    Scenario("udp", "psk", "gcm128", udp=True),
+    Scenario("nat-initiator", "psk", "gcm128", nat="a"),
+    Scenario("nat-responder", "ecdsa", "gcm128", nat="b"),
+    Scenario("nat-both", "psk", "chacha", nat="ab"),
+    Scenario("6in6", "psk", "gcm256", outer=6, inner=6),
+    Scenario("4in6", "psk", "gcm128", outer=6, inner=4),
+    Scenario("6in4", "ed25519", "gcm128", outer=4, inner=6),
+    Scenario("4in6-udp", "psk", "chacha", outer=6, inner=4, udp=True),
+]
+KINDS = {"postern": Postern, "strongswan": StrongSwan}
+COLUMNS = ("up", "ping", "TCP Mbit/s", "child rekey i", "child rekey r", "IKE rekey i",
+           "IKE rekey r", "lost in rekeys", "nothing clear", "down")
+
+table = []
+made_certs = {}
+cert_folder = None
+
+
+def certificates(kind):
+    if kind == "psk":
+        return None
+    if kind not in made_certs:
+        made_certs[kind] = certs.make(cert_folder, kind, list(sites.IDS.values()))
+    return made_certs[kind]
+
+
+def peers(lab, s, scenario, initiator, responder):
+    suite, made = SUITES[scenario.suite], certificates(scenario.auth)
+    for kind, here, there in ((initiator, s.a, s.b), (responder, s.b, s.a)):
+        net = "net4" if scenario.inner == 4 else "net6"
+        yield KINDS[kind](lab, Tunnel(here, there, scenario.auth, suite.ike, suite.esp,
+                                      [getattr(here, net)], [getattr(there, net)], made,
+                                      raw_esp=not (scenario.udp or scenario.nat)))
+
+
+def rekeyed(i, r, by, what):
+    """Rekeys by one side; both sides must come to another SA, and agree."""
+    before = i.status()[what], r.status()[what]
+    (by.rekey_ike if what == "ike" else by.rekey_child)()
+
+    def new():
+        now = i.status()[what], r.status()[what]
+        return None not in now and now[0] != before[0] and now[1] != before[1]
+    wait_until(new, 20, f"a new {what} SA on both sides, by {by.name}")
+    return "yes"
+
+
+def run_scenario(lab, scenario, initiator, responder):
+    row = dict.fromkeys(COLUMNS, "-")
+    table.append((scenario, initiator, responder, row))
+    s = sites.sites(lab, scenario.outer, scenario.nat, "40000-40999" if scenario.nat else None)
+    i, r = peers(lab, s, scenario, initiator, responder)
+    hosts = (s.a.host4, s.b.host4) if scenario.inner == 4 else (s.a.host6, s.b.host6)
+    r.start()
+    i.start()
+    wire = s.wire[0].capture(s.wire[1])
+    i.initiate()
+    row["up"] = "yes"
+    s.a.lan.ping(hosts[1], check=True)
+    s.b.lan.ping(hosts[0], check=True)
+    row["ping"] = "yes"
+    rate = s.a.lan.iperf3(s.b.lan, hosts[1], 1)
+    expect(rate.octets > 100000, f"TCP brought {rate.octets} octets in a second")
+    row["TCP Mbit/s"] = f"{rate.bits_per_second / 1e6:.0f}"
+    ping = s.a.lan.start_ping(hosts[1])
+    row["child rekey i"] = rekeyed(i, r, i, "child")
+    row["child rekey r"] = rekeyed(i, r, r, "child")
+    row["IKE rekey i"] = rekeyed(i, r, i, "ike")
+    row["IKE rekey r"] = rekeyed(i, r, r, "ike")
+    s.b.lan.ping(hosts[0], check=True)
+    sent = labs.end_ping(ping)
+    row["lost in rekeys"] = f"{sent.sent - sent.received} of {sent.sent}"
+    expect(sent.sent - sent.received <= sent.sent // 5, f"{sent.received} of {sent.sent} pings")
+    packets = wire.stop()
+    capture.expect_nothing_clear(packets)
+    esp = "esp-4500" if scenario.nat or scenario.udp else "esp"
+    expect(capture.kinds(packets)[esp] > 0, f"no {esp} among {dict(capture.kinds(packets))}")
+    row["nothing clear"] = "yes"
+    i.terminate()
+    wait_until(lambda: r.status()["ikes"] == 0, 10, f"{r.name} notices that the tunnel is down")
+    row["down"] = "yes"
+
+
+def write_table(path):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    head = ("scenario", "initiator", "responder", "auth", "IKE", "ESP", "inner in outer", "NAT",
+            *COLUMNS)
+    lines = [f"Against {strongswan.version()}, kernel-libipsec.", "",
+             f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for scenario, initiator, responder, row in table:
+        suite = SUITES[scenario.suite]
+        where = {"": "none", "a": "initiator", "b": "responder", "ab": "both"}[scenario.nat]
+        cells = (scenario.name, initiator, responder, scenario.auth, suite.ike, suite.esp,
+                 f"IPv{scenario.inner} in IPv{scenario.outer}{' UDP' if scenario.udp else ''}",
+                 where, *row.values())
+        lines.append(f"| {' | '.join(cells)} |")
+    text = "\n".join(lines) + "\n"
+    with open(path, "w") as f:
+        f.write(text)
+    print(text, end="")
+
+
+def tests(pairs):
+    """One test function for each scenario and pair of roles, as labs.main() wants them."""
+    for scenario in SCENARIOS:
+        for initiator, responder in pairs:
+            def test(lab, scenario=scenario, initiator=initiator, responder=responder):
+                run_scenario(lab, scenario, initiator, responder)
+            test.__name__ = f"{scenario.name}-{initiator}-to-{responder}"
+            test.seconds = 90
+            yield test
+
+
+def why_not(pairs):
+    if any("postern" in p for p in pairs) and postern.why_no_postern():
+        return postern.why_no_postern()
+    made = subprocess.run([os.path.join(HERE, "make-root"), os.path.join(ROOT, "build")],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(made.stdout, end="", flush=True)
+    if made.returncode != 0:
+        return made.stdout.strip().splitlines()[-1].removeprefix("make-root: ")
+    if not os.path.exists("/dev/net/tun"):
+        return "there is no /dev/net/tun"
+    return None
+
+
+def main():
+    global cert_folder
+    pairs = [("postern", "strongswan"), ("strongswan", "postern")]
+    if "--self" in sys.argv:
+        pairs = [("strongswan", "strongswan")]
+    with tempfile.TemporaryDirectory(prefix="postern-certs-") as name:
+        cert_folder = name
+        status = labs.main(list(tests(pairs)), lambda: why_not(pairs))
+    if table:
+        write_table(os.path.join(ROOT, "build", "interop",
+                                 "table-self.md" if "--self" in sys.argv else "table.md"))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""strongSwan as a peer: charon from the folder that make-root made, in a host of the lab.
+
+What matters about it here:
+ - charon runs in a chroot, with a mount namespace of its own in which /run and /var/run (the
+   control socket) are empty and /etc holds the files of this instance, so that several run from
+   the one folder at a time.
+ - kernel-libipsec is its data plane. It is listed before kernel-netlink: both offer the interface
+   to IPsec, and the first one loaded gets it; kernel-netlink stays for addresses and routes.
+ - kernel-libipsec pretends to be behind a NAT so that ESP goes over UDP. With raw_esp (since
+   5.9.11) it also does ESP as protocol 50 when no NAT is there.
+ - Its TUN device ipsec0 has an MTU of 1400; routes to the peer's nets are in table 220.
+ - swanctl --rekey only starts a rekey and returns: the caller polls for new SPIs.
+"""
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lab"))
+
+from common import Failed, wait_until  # noqa: E402
+from peer import Peer, ROOT            # noqa: E402
+
+FOLDER = os.path.join(ROOT, "build", "interop", "forky")
+PLUGINS = ("random nonce openssl pem pkcs1 pkcs8 x509 pubkey revocation constraints aesni aes gcm "
+           "ccm ctr sha1 sha2 hmac kdf drbg curve25519 chapoly kernel-libipsec kernel-netlink "
+           "socket-default vici updown")
+
+# $1 the root, $2 this instance's folder. Mounts are private to this process and go with it.
+START = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"
+mount -t tmpfs -o mode=755 run "$1/run"
+mount --bind "$1/run" "$1/var/run"
+mount --bind /dev "$1/dev"
+mount -t proc proc "$1/proc"
+mount --bind "$2/swanctl" "$1/etc/swanctl"
+mount --bind "$2/strongswan.conf" "$1/etc/strongswan.conf"
+exec chroot "$1" /usr/sbin/charon-systemd
+"""
+
+
+def version():
+    with open(os.path.join(FOLDER, ".postern-root")) as f:
+        return f.read().splitlines()[1]
+
+
+class StrongSwan(Peer):
+    kind = "strongswan"
+
+    # Both spell a suite alike except for AES-GCM's ICV.
+    def suite(self, words):
+        return re.sub(r"gcm\b", "gcm16", words)
+
+    def write_files(self):
+        t = self.tunnel
+        self.folder = os.path.dirname(self.lab.file(f"{self.name}/strongswan.conf",
+                                                    self.strongswan_conf()))
+        self.lab.file(f"{self.name}/swanctl/swanctl.conf", self.swanctl_conf())
+        for sub in ("x509", "x509ca", "private", "conf.d", "pubkey", "rsa", "ecdsa", "pkcs8"):
+            os.makedirs(os.path.join(self.folder, "swanctl", sub), exist_ok=True)
+        if t.auth != "psk":
+            cert, key = t.certs[t.local.id]
+            self.lab.file(f"{self.name}/swanctl/x509/own.pem", cert)
+            self.lab.file(f"{self.name}/swanctl/private/own.key", key, 0o600)
+            self.lab.file(f"{self.name}/swanctl/x509ca/ca.pem", t.certs["ca"])
+
+    def strongswan_conf(self):
+        raw = "yes" if self.tunnel.raw_esp else "no"
+        return f"""
+charon-systemd {{
+    load = {PLUGINS}
+    filelog {{
+        stderr {{
+            default = 1
+            ike = 2
+            cfg = 2
+            time_format = %H:%M:%S
+            flush_line = yes
+        }}
+    }}
+    journal {{
+        default = -1
+    }}
+    syslog {{
+        daemon {{
+            default = -1
+        }}
+    }}
+    retransmit_timeout = 2.0
+    plugins {{
+        kernel-libipsec {{
+            raw_esp = {raw}
+        }}
+    }}
+}}
+"""
+
+    def swanctl_conf(self):
+        t = self.tunnel
+        if t.auth == "psk":
+            local = remote = "auth = psk"
+            secrets = (f"secrets {{\n  ike {{\n    id-1 = {t.local.id}\n    id-2 = {t.remote.id}\n"
+                       f'    secret = "{t.psk}"\n  }}\n}}\n')
+        else:
+            local, remote = "auth = pubkey\n      certs = own.pem", \
+                            "auth = pubkey\n      cacerts = ca.pem"
+            secrets = ""
+        return f"""connections {{
+  {t.connection} {{
+    version = 2
+    local_addrs = {t.local.address}
+    remote_addrs = {t.remote.seen}
+    proposals = {self.suite(t.ike)}
+    rekey_time = 4h
+    dpd_delay = 30s
+    send_cert = always
+    local {{
+      id = {t.local.id}
+      {local}
+    }}
+    remote {{
+      id = {t.remote.id}
+      {remote}
+    }}
+    children {{
+      {t.child} {{
+        local_ts = {','.join(t.local_ts)}
+        remote_ts = {','.join(t.remote_ts)}
+        esp_proposals = {self.suite(t.esp)}
+        rekey_time = 1h
+      }}
+    }}
+  }}
+}}
+{secrets}"""
+
+    def start(self):
+        self.write_files()
+        self.process = self.host.start(
+            ["unshare", "-m", "sh", "-c", START, "charon", FOLDER, self.folder], "charon")
+        wait_until(self.answers, 20, "charon answers swanctl")
+        out = self.swanctl("--load-all").stdout
+        if "loaded 1 connections" not in out:
+            raise Failed(f"swanctl --load-all: {out.strip()[-400:]}")
+
+    def answers(self):
+        if not self.process.running():
+            raise Failed(f"charon ended: {self.process.output().strip()[-400:]}")
+        return self.swanctl("--stats", check=False).returncode == 0
+
+    def swanctl(self, *args, check=True, timeout=40):
+        return self.host.run(["nsenter", "-t", str(self.process.pid), "-m", "-r", "-w/",
+                              "/usr/sbin/swanctl", *args], check=check, timeout=timeout)
+
+    def initiate(self, seconds=20):
+        self.swanctl("--initiate", "--ike", self.tunnel.connection, "--child", self.tunnel.child,
+                     "--timeout", str(seconds), timeout=seconds + 10)
+
+    def rekey_ike(self):
+        self.swanctl("--rekey", "--ike", self.tunnel.connection)
+
+    def rekey_child(self):
+        self.swanctl("--rekey", "--child", self.tunnel.child)
+
+    def terminate(self):
+        self.swanctl("--terminate", "--ike", self.tunnel.connection)
+
+    def status(self):
+        """The newest established IKE SA and its newest installed Child SA, as Peer.status()."""
+        ikes = read_sas(self.swanctl("--list-sas", "--raw").stdout, self.tunnel.connection)
+        ikes = [s for s in ikes if s.get("state") == "ESTABLISHED"]
+        result = {"ike": None, "child": None, "ikes": len(ikes), "children": 0}
+        for ike in ikes:
+            result["ike"] = (ike["initiator-spi"], ike["responder-spi"])
+            for child in ike.get("child-sas", {}).values():
+                if child.get("state") == "INSTALLED":
+                    result["children"] += 1
+                    result["child"] = (child["spi-in"], child["spi-out"])
+                    result["bytes"] = (int(child["bytes-in"]), int(child["bytes-out"]))
+                    result["encap"] = child.get("encap") == "yes"
+        return result
+
+
+TOKEN = re.compile(r"[{}\[\]]|[^\s{}\[\]=]+=?|=")
+
+
+def read_sas(text, connection):
+    """The SAs of one connection in what `swanctl --list-sas --raw` prints: one line for each,
+    `list-sa event {NAME {key=value ... child-sas {NAME-1 {...}} ...}}`."""
+    found = []
+    for line in text.splitlines():
+        body = re.match(r"list-sa event (\{.*\})\s*$", line)
+        if body:
+            sa = read_section(body.group(1)).get(connection)
+            if sa:
+                found.append(sa)
+    return found
+
+
+def read_section(text):
+    """{a=b c {d=e} f=[g h]} as nested dictionaries. No value that is read here has a space."""
+    root = {}
+    stack, key, in_list = [root], None, False
+    for token in TOKEN.findall(text[1:]):
+        if token in "[]":
+            in_list = token == "["
+        elif in_list:
+            continue
+        elif token == "{":
+            stack.append(stack[-1].setdefault(key, {}))
+        elif token == "}":
+            stack.pop()
+            if not stack:
+                break
+        elif token.endswith("="):
+            key = token[:-1]
+            stack[-1][key] = ""
+        elif key is not None and stack[-1].get(key) == "":
+            stack[-1][key] = token
+            key = None
+        else:
+            key = token
+    return root
