@@ -252,8 +252,8 @@ void ike_choice_write(struct writer *w, const struct ike_choice *c, struct bytes
 	write_none(&s, c, TRANSFORM_KE);
 	if (c->protocol != PROTOCOL_IKE)
 		sa_write_transform(&s, TRANSFORM_SN, suite->esn ? SN_64_PARTIAL : SN_32, 0);
-	for (uint8_t type = TRANSFORM_ADDKE1; type <= TRANSFORM_ADDKE7; type++)
-		write_none(&s, c, type);
+	for (unsigned type = TRANSFORM_ADDKE1; type <= TRANSFORM_ADDKE7; type++)
+		write_none(&s, c, (uint8_t)type);
 	sa_write_end(&s);
 }
 
