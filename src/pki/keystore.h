@@ -16,11 +16,12 @@ struct keystore *keystore_new(void);
 /* Erases everything. */
 void keystore_free(struct keystore *k);
 
-/* Takes key. name is what connections call it by (its file's name); a key of that name is replaced.
- */
+/* Takes key, also when it fails. name is what connections call it by (its file's name; at most 255
+ * octets); a key of that name is replaced. */
 enum err keystore_add_key(struct keystore *k, const char *name, struct private_key *key);
-/* A pre-shared key for two identities in either order; an identity of type 0 stands for anybody.
- * The more exact match wins. Copies. ERR_EXISTS when the same pair has one already. */
+/* A pre-shared key for two identities in either order; NULL stands for anybody. The more exact
+ * match wins: both, then the remote one, then the local one. Copies. ERR_EXISTS when the same pair
+ * has one already; ERR_RANGE for an empty secret. */
 enum err keystore_add_secret(struct keystore *k, const struct identity *one,
 			     const struct identity *other, struct bytes secret);
 

@@ -1,0 +1,244 @@
+#include "ike/job.h"
+
+#include <stdio.h>
+
+#include "base/ikev2_numbers.h"
+#include "base/mem.h"
+#include "crypto/prf.h"
+#include "pki/certificate.h"
+#include "pki/keystore.h"
+#include "pki/trust.h"
+
+struct ike_job *ike_job_new(enum ike_job_type type)
+{
+	struct ike_job *job = mem_new(sizeof(*job));
+
+	if (job != NULL)
+		job->type = type;
+	return job;
+}
+
+void ike_job_free(struct ike_job *job)
+{
+	if (job == NULL)
+		return;
+	ke_private_free(job->private);
+	mem_free(job->value);
+	mem_free(job->peer);
+	mem_free_secret(job->secret, job->ke != NULL ? job->ke->secret_len : 0);
+	identity_free(job->local);
+	identity_free(job->remote);
+	mem_free(job->octets);
+	mem_free_secret(job->data, job->data_len);
+	mem_free(job->key);
+	for (size_t i = 0; i < job->n_certs; i++)
+		mem_free(job->certs[i]);
+	ike_connection_release(job->connection);
+	mem_free_secret(job, sizeof(*job));
+}
+
+bool ike_job_needs_keys(const struct ike_job *job)
+{
+	return job->type == IKE_JOB_SIGN || job->type == IKE_JOB_SHARED_KEY;
+}
+
+/* Room for a value and, unless 0, for a secret. */
+static bool make_room(struct ike_job *job, size_t value_len, size_t secret_len)
+{
+	if (value_len != 0)
+		job->value = mem_new(value_len);
+	if (secret_len != 0)
+		job->secret = mem_new(secret_len);
+	return (value_len == 0 || job->value != NULL) && (secret_len == 0 || job->secret != NULL);
+}
+
+static enum err exchange_keys(struct ike_job *job)
+{
+	const struct ke_desc *ke = job->ke;
+	struct bytes peer = bytes_of(job->peer, job->peer_len);
+
+	switch (job->type) {
+	case IKE_JOB_KE_GENERATE:
+		if (!make_room(job, ke->init_len, 0))
+			return ERR_NO_MEMORY;
+		return ke_generate(ke, job->seed, &job->private, job->value);
+	case IKE_JOB_KE_RESPOND:
+		if (!make_room(job, ke->resp_len, ke->secret_len))
+			return ERR_NO_MEMORY;
+		return ke_respond(ke, job->seed, peer, job->value, job->secret);
+	default:
+		if (!make_room(job, 0, ke->secret_len))
+			return ERR_NO_MEMORY;
+		return ke_finish(job->private, peer, job->secret);
+	}
+}
+
+static void run_key_exchange(struct ike_job *job)
+{
+	job->result = exchange_keys(job);
+	mem_erase(job->seed, sizeof(job->seed));
+	if (job->result != ERR_NONE)
+		snprintf(job->reason, sizeof(job->reason), "key exchange %s: %s", job->ke->name,
+			 job->result == ERR_SYNTAX   ? "the peer's value has the wrong length"
+			 : job->result == ERR_CRYPTO ? "the peer's value is not a valid one"
+						     : err_name(job->result));
+}
+
+static void run_sign(struct ike_job *job, const struct keystore *keys)
+{
+	job->result =
+	    keystore_sign(keys, job->key, job->scheme, bytes_of(job->octets, job->octets_len),
+			  &job->data, &job->data_len);
+	if (job->result == ERR_NOT_FOUND)
+		snprintf(job->reason, sizeof(job->reason), "there is no private key \"%s\"",
+			 job->key);
+	else if (job->result != ERR_NONE)
+		snprintf(job->reason, sizeof(job->reason), "signing with \"%s\" as %s: %s",
+			 job->key, job->scheme->name, err_name(job->result));
+}
+
+static void run_shared_key(struct ike_job *job, struct crypto *c, const struct keystore *keys)
+{
+	job->result = ERR_NO_MEMORY;
+	job->data = mem_new(job->prf->out_len);
+	if (job->data != NULL) {
+		job->data_len = job->prf->out_len;
+		job->result =
+		    keystore_shared_key_mac(keys, c, job->local, job->remote, job->prf,
+					    bytes_of(job->octets, job->octets_len), job->data);
+	}
+	if (job->result == ERR_NOT_FOUND)
+		snprintf(job->reason, sizeof(job->reason),
+			 "there is no pre-shared key for these two identities");
+	else if (job->result != ERR_NONE)
+		snprintf(job->reason, sizeof(job->reason), "pre-shared key: %s",
+			 err_name(job->result));
+}
+
+static enum err refuse(struct ike_job *job, const char *why)
+{
+	snprintf(job->reason, sizeof(job->reason), "%s", why);
+	return ERR_AUTH;
+}
+
+/* The chain as received, and its check; *key is borrowed from certs[0]. */
+static enum err check_certificates(struct ike_job *job, int64_t wall_time,
+				   struct certificate *certs[IKE_JOB_CERTS_MAX], size_t *n,
+				   const struct public_key **key)
+{
+	static const struct trust_policy policy;
+	const struct certificate *chain[IKE_JOB_CERTS_MAX];
+	const char *why = "";
+	enum err e;
+
+	for (size_t i = 0; i < job->n_certs; i++) {
+		if (job->cert_encodings[i] != CERT_X509_SIGNATURE)
+			continue;
+		e = certificate_parse(&certs[*n], bytes_of(job->certs[i], job->cert_lens[i]), &why);
+		if (e == ERR_NO_MEMORY)
+			return e;
+		if (e != ERR_NONE)
+			return refuse(job, why);
+		chain[*n] = certs[*n];
+		(*n)++;
+	}
+	if (*n == 0)
+		return refuse(job, "the peer sent no certificate");
+	if (job->connection->remote_auth.trust == NULL)
+		return refuse(job, "no CA is configured for this peer");
+	e = trust_check_chain(job->connection->remote_auth.trust, &policy, chain, *n, job->remote,
+			      wall_time, job->reason, sizeof(job->reason));
+	if (e != ERR_NONE)
+		return e;
+	*key = certificate_key(chain[0]);
+	return *key != NULL ? ERR_NONE
+			    : refuse(job, "the peer's certificate has a key of unknown type");
+}
+
+static enum err check_raw_key(struct ike_job *job, const struct public_key **key)
+{
+	static const struct trust_policy policy;
+	const struct public_key *configured = job->connection->remote_auth.key;
+
+	if (configured == NULL)
+		return refuse(job, "no public key is configured for this peer");
+	*key = configured;
+	return trust_check_key(&policy, configured, &configured, 1, job->reason,
+			       sizeof(job->reason));
+}
+
+/* What the AUTH payload says of itself, before anything is computed: known, allowed, offered (RFC
+ * 7427 3). */
+static enum err check_scheme(struct ike_job *job, struct bytes *signature)
+{
+	job->scheme =
+	    signature_recognise(job->auth_method, bytes_of(job->data, job->data_len), signature);
+	if (job->scheme == NULL)
+		return refuse(job, "the peer's signature algorithm is unknown or malformed");
+	if (job->scheme->weak && !job->connection->allow_weak_signatures)
+		return refuse(job, "the peer's signature algorithm is weak and not allowed");
+	if (job->auth_method == AUTH_DIGITAL_SIGNATURE &&
+	    (job->hashes & (UINT32_C(1) << job->scheme->hash)) == 0)
+		return refuse(job, "the peer's signature uses a hash that we did not offer");
+	return ERR_NONE;
+}
+
+static enum err verify(struct ike_job *job, int64_t wall_time)
+{
+	const struct identity *wanted = job->connection->remote_id;
+	struct certificate *certs[IKE_JOB_CERTS_MAX] = {NULL};
+	const struct public_key *key = NULL;
+	struct bytes signature;
+	size_t n = 0;
+	enum err e;
+
+	if (job->remote == NULL || (wanted != NULL && !identity_equal(wanted, job->remote)))
+		return refuse(job, "the peer's identity is not the configured one");
+	e = check_scheme(job, &signature);
+	if (e != ERR_NONE)
+		return e;
+	switch (job->connection->remote_auth.kind) {
+	case IKE_AUTH_BY_CERT:
+		e = check_certificates(job, wall_time, certs, &n, &key);
+		break;
+	case IKE_AUTH_BY_PUBKEY:
+		e = check_raw_key(job, &key);
+		break;
+	case IKE_AUTH_BY_PSK:
+		e = refuse(job, "the peer signs, but must have the pre-shared key");
+		break;
+	}
+	if (e == ERR_NONE && !signature_fits(job->scheme, public_key_type(key)))
+		e = refuse(job, "the peer's signature algorithm does not fit its key");
+	if (e == ERR_NONE) {
+		e = signature_verify(key, job->scheme, signature,
+				     bytes_of(job->octets, job->octets_len));
+		if (e != ERR_NONE)
+			snprintf(job->reason, sizeof(job->reason),
+				 "the peer's signature does not hold");
+	}
+	for (size_t i = 0; i < n; i++)
+		certificate_free(certs[i]);
+	return e;
+}
+
+void ike_job_run(struct ike_job *job, struct crypto *c, const struct keystore *keys,
+		 int64_t wall_time)
+{
+	switch (job->type) {
+	case IKE_JOB_KE_GENERATE:
+	case IKE_JOB_KE_RESPOND:
+	case IKE_JOB_KE_FINISH:
+		run_key_exchange(job);
+		break;
+	case IKE_JOB_SIGN:
+		run_sign(job, keys);
+		break;
+	case IKE_JOB_SHARED_KEY:
+		run_shared_key(job, c, keys);
+		break;
+	case IKE_JOB_VERIFY:
+		job->result = verify(job, wall_time);
+		break;
+	}
+}

@@ -1,0 +1,201 @@
+/* Keystore jobs between two processes of the daemon. The key process does not trust the one that
+ * parses the network: every length is checked against its bound and against what is there. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "ike/job.h"
+
+#define KEY_NAME_MAX    255
+#define SCHEME_NAME_MAX 63
+#define OCTETS_MAX      (128 * 1024) /* a message of the largest size and what is added to it */
+#define DATA_MAX        65535        /* of an AUTH payload */
+
+static void write_counted(struct writer *w, struct bytes b)
+{
+	writer_u32(w, (uint32_t)b.n);
+	writer_bytes(w, b);
+}
+
+/* A counted span of at most `most` octets. */
+static struct bytes read_counted(struct reader *r, size_t most)
+{
+	uint32_t n = reader_u32(r);
+
+	if (n > most) {
+		reader_fail(r);
+		return bytes_of(NULL, 0);
+	}
+	return reader_take(r, n);
+}
+
+static void write_identity(struct writer *w, const struct identity *id)
+{
+	writer_u8(w, id != NULL ? id->type : 0);
+	write_counted(w, id != NULL ? identity_bytes(id) : bytes_of(NULL, 0));
+}
+
+/* *id is NULL when there is none. */
+static enum err read_identity(struct reader *r, struct identity **id)
+{
+	uint8_t type = reader_u8(r);
+	struct bytes data = read_counted(r, IDENTITY_MAX);
+	const char *reason = NULL;
+
+	if (!reader_ok(r))
+		return ERR_SYNTAX;
+	if (type == 0)
+		return data.n == 0 ? ERR_NONE : ERR_SYNTAX;
+	return identity_from_wire(id, type, data, &reason);
+}
+
+enum err ike_job_write_request(const struct ike_job *job, struct writer *w)
+{
+	if (job->octets_len > OCTETS_MAX)
+		return ERR_RANGE;
+	writer_u8(w, (uint8_t)job->type);
+	writer_u64(w, job->serial);
+	switch (job->type) {
+	case IKE_JOB_SIGN:
+		if (strlen(job->key) > KEY_NAME_MAX)
+			return ERR_RANGE;
+		write_counted(w, bytes_of(job->key, strlen(job->key)));
+		write_counted(w, bytes_of(job->scheme->name, strlen(job->scheme->name)));
+		break;
+	case IKE_JOB_SHARED_KEY:
+		writer_u16(w, job->prf->id);
+		write_identity(w, job->local);
+		write_identity(w, job->remote);
+		break;
+	default:
+		return ERR_UNSUPPORTED;
+	}
+	write_counted(w, bytes_of(job->octets, job->octets_len));
+	return writer_ok(w) ? ERR_NONE : ERR_LIMIT;
+}
+
+/* Text without NUL, as a string of its own. */
+static char *text_of(struct bytes b)
+{
+	char *text;
+
+	if (b.n != 0 && memchr(b.p, '\0', b.n) != NULL)
+		return NULL;
+	text = mem_new(b.n + 1);
+	if (text != NULL && b.n != 0)
+		memcpy(text, b.p, b.n);
+	return text;
+}
+
+static enum err read_sign(struct reader *r, struct ike_job *job)
+{
+	struct bytes key = read_counted(r, KEY_NAME_MAX);
+	struct bytes name = read_counted(r, SCHEME_NAME_MAX);
+	char scheme[SCHEME_NAME_MAX + 1] = "";
+
+	if (!reader_ok(r) || key.n == 0 || name.n == 0)
+		return ERR_SYNTAX;
+	memcpy(scheme, name.p, name.n);
+	job->scheme = signature_scheme_find(scheme);
+	if (job->scheme == NULL)
+		return ERR_UNSUPPORTED;
+	job->key = text_of(key);
+	return job->key != NULL ? ERR_NONE : ERR_SYNTAX;
+}
+
+static enum err read_shared_key(struct reader *r, struct ike_job *job)
+{
+	enum err e;
+
+	job->prf = prf_find(reader_u16(r));
+	e = read_identity(r, &job->local);
+	if (e == ERR_NONE)
+		e = read_identity(r, &job->remote);
+	if (e == ERR_NONE && job->prf == NULL)
+		e = ERR_UNSUPPORTED;
+	return e;
+}
+
+enum err ike_job_read_request(struct ike_job **out, struct bytes b)
+{
+	struct reader r = reader_of(b);
+	uint8_t type = reader_u8(&r);
+	struct ike_job *job;
+	struct bytes octets;
+	enum err e;
+
+	if (type != IKE_JOB_SIGN && type != IKE_JOB_SHARED_KEY)
+		return ERR_SYNTAX;
+	job = ike_job_new(type);
+	if (job == NULL)
+		return ERR_NO_MEMORY;
+	job->serial = reader_u64(&r);
+	e = type == IKE_JOB_SIGN ? read_sign(&r, job) : read_shared_key(&r, job);
+	if (e != ERR_NONE)
+		goto failed;
+	octets = read_counted(&r, OCTETS_MAX);
+	e = ERR_SYNTAX;
+	if (!reader_done(&r))
+		goto failed;
+	e = ERR_NO_MEMORY;
+	job->octets = mem_copy(octets);
+	job->octets_len = octets.n;
+	if (job->octets == NULL)
+		goto failed;
+	*out = job;
+	return ERR_NONE;
+failed:
+	ike_job_free(job);
+	return e;
+}
+
+enum err ike_job_write_answer(const struct ike_job *job, struct writer *w)
+{
+	bool good = job->result == ERR_NONE;
+
+	if (!ike_job_needs_keys(job))
+		return ERR_UNSUPPORTED;
+	if (job->data_len > DATA_MAX)
+		return ERR_RANGE;
+	writer_u64(w, job->serial);
+	writer_u8(w, (uint8_t)job->result);
+	write_counted(w, bytes_of(job->reason, strnlen(job->reason, sizeof(job->reason))));
+	write_counted(w, bytes_of(job->data, good ? job->data_len : 0));
+	return writer_ok(w) ? ERR_NONE : ERR_LIMIT;
+}
+
+enum err ike_job_answer_serial(struct bytes b, uint64_t *serial)
+{
+	struct reader r = reader_of(b);
+	uint64_t got = reader_u64(&r);
+
+	if (!reader_ok(&r))
+		return ERR_SYNTAX;
+	*serial = got;
+	return ERR_NONE;
+}
+
+enum err ike_job_read_answer(struct ike_job *job, struct bytes b)
+{
+	struct reader r = reader_of(b);
+	uint64_t serial = reader_u64(&r);
+	uint8_t result = reader_u8(&r);
+	struct bytes reason = read_counted(&r, sizeof(job->reason) - 1);
+	struct bytes data = read_counted(&r, DATA_MAX);
+	uint8_t *copy;
+
+	if (!reader_done(&r) || serial != job->serial || result > ERR_IO ||
+	    !ike_job_needs_keys(job) || (data.n != 0) != (result == ERR_NONE))
+		return ERR_SYNTAX;
+	if (result == ERR_NONE && job->type == IKE_JOB_SHARED_KEY && data.n != job->prf->out_len)
+		return ERR_SYNTAX;
+	copy = result == ERR_NONE ? mem_copy(data) : NULL;
+	if (result == ERR_NONE && copy == NULL)
+		return ERR_NO_MEMORY;
+	mem_free_secret(job->data, job->data_len);
+	job->data = copy;
+	job->data_len = data.n;
+	job->result = result;
+	snprintf(job->reason, sizeof(job->reason), "%.*s", (int)reason.n, (const char *)reason.p);
+	return ERR_NONE;
+}
