@@ -399,6 +399,7 @@ static void steps_in_the_wrong_order(void **state)
 	message_begin(&m, buf, sizeof(buf), &header);
 	(void)message_payload_begin(&m, PAYLOAD_KE);
 	(void)message_payload_begin(&m, PAYLOAD_KE);
+	message_payload_end(&m);
 	assert_int_equal(message_end(&m, &out), ERR_STATE);
 
 	message_begin(&m, buf, sizeof(buf), &header);

@@ -290,7 +290,9 @@ static void a_writer_that_is_misused_is_bad(void **state)
 	assert_false(writer_ok(&w));
 	w = writer_of(buf, sizeof(buf));
 	s = sa_write_begin(&w);
-	sa_write_proposal(&s, 1, PROTOCOL_IKE, bytes_of(long_spi, sizeof(long_spi)));
+	sa_write_proposal(&s, 1, 77, bytes_of(long_spi, 255));
+	assert_true(writer_ok(&w));
+	sa_write_proposal(&s, 2, 77, bytes_of(long_spi, 256));
 	assert_false(writer_ok(&w));
 	w = writer_of(buf, 12);
 	s = sa_write_begin(&w);
