@@ -343,6 +343,12 @@ static void trailers(void **state)
 		/* It was authentic: the window moved. */
 		assert_int_equal(esp_sa_sequence(in), i + 2);
 	}
+	/* Padding that would begin in the sequence number, whose last octet plays its first. */
+	out->sequence = 256;
+	seal_raw(e, out, &b, (const uint8_t *)"\2\3\4\5\6\7\10\11\12\13\13\4", 12);
+	assert_int_equal(open_one(e, in, &b), 0);
+	assert_int_equal(b.p.seq, 257);
+	assert_int_equal(b.p.fate, PACKET_BAD_PADDING);
 	/* A text that is no multiple of four. */
 	seal_raw(e, out, &b, cases[0].text, 11);
 	assert_int_equal(open_one(e, in, &b), 0);
