@@ -49,7 +49,6 @@ enum replay_verdict replay_check(const struct replay *r, uint64_t seq)
 enum replay_verdict replay_update(struct replay *r, uint64_t seq)
 {
 	enum replay_verdict v = replay_check(r, seq);
-	uint64_t jump;
 
 	if (v != REPLAY_NEW)
 		return v;
@@ -59,7 +58,8 @@ enum replay_verdict replay_update(struct replay *r, uint64_t seq)
 		return v;
 	}
 	if (seq > r->top) {
-		jump = seq / WORD_BITS - r->top / WORD_BITS;
+		uint64_t jump = seq / WORD_BITS - r->top / WORD_BITS;
+
 		if (jump > (uint64_t)r->mask + 1)
 			jump = (uint64_t)r->mask + 1;
 		for (uint64_t i = 1; i <= jump; i++)

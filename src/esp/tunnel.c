@@ -73,13 +73,14 @@ static void put_ecn(struct packet *p, struct inner *in, uint8_t ecn)
 {
 	uint8_t *d = p->data;
 	uint8_t tos = (uint8_t)((in->tos & ~ECN_MASK) | ecn);
-	uint16_t sum;
 
 	if (in->version == 6) {
 		d[1] = (uint8_t)((d[1] & 0x0f) | tos << 4);
 	} else {
-		sum = inet_adjust((uint16_t)(d[10] << 8 | d[11]), (uint16_t)(d[0] << 8 | d[1]),
-				  (uint16_t)(d[0] << 8 | tos));
+		uint16_t sum =
+		    inet_adjust((uint16_t)(d[10] << 8 | d[11]), (uint16_t)(d[0] << 8 | d[1]),
+				(uint16_t)(d[0] << 8 | tos));
+
 		d[1] = tos;
 		d[10] = (uint8_t)(sum >> 8);
 		d[11] = (uint8_t)sum;
