@@ -4,13 +4,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct list {
 	struct list *next;
 	struct list *prev;
 };
 
-#define CONTAINER_OF(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
+/* By way of an integer, so that a const node gives no warning where the element is not changed. */
+#define CONTAINER_OF(node, type, member) ((type *)((uintptr_t)(node)-offsetof(type, member)))
 
 /* Walks; the element may be removed while it is visited. */
 #define LIST_EACH(head, node)                                                                      \

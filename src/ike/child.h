@@ -70,28 +70,55 @@ enum err child_install(struct ike *ike, struct ike_sa *sa, const struct child_dr
 void child_activate(struct ike *ike, struct child_sa *c);
 /* Takes it out of the data plane and frees it. */
 void child_remove(struct ike *ike, struct child_sa *c, const char *reason);
+/* Queues a Delete for it; it goes when that is answered. */
+void child_delete(struct ike *ike, struct child_sa *c);
 /* Moves all Child SAs of `from` to `to` (RFC 7296 2.18: an IKE SA's successor inherits them). */
 void child_inherit(struct ike *ike, struct ike_sa *from, struct ike_sa *to);
 
+/* The peer refused to make child `index`, or we could not take its answer: logs, tells, plans. */
+void child_refused(struct ike *ike, struct ike_sa *sa, unsigned index, const struct notify_part *n);
+/* Tells the peer that a Child SA which we never had is gone. */
+void child_delete_spi(struct ike *ike, struct ike_sa *sa, uint32_t spi_in);
+
 /* Payloads of a child negotiation, shared by IKE_AUTH and CREATE_CHILD_SA. */
 
-/* Writes SA, TSi, TSr (and USE_TRANSPORT_MODE where the mode is that) of an offer for child
- * `index`. with_ke: keep the key exchange transforms (not in IKE_AUTH, RFC 7296 1.2). */
-void child_offer_write(struct ike *ike, struct ike_sa *sa, struct message *m,
-		       const struct child_draft *d, bool with_ke);
-/* Reads an answer to such an offer into d. ERR_SYNTAX, or ERR_AUTH when the answer is not covered
- * by the offer; reason for people in *reason. */
-enum err child_answer_read(struct ike_sa *sa, const struct payloads *ps, struct child_draft *d,
-			   bool with_ke, const char **reason);
-/* Responder: finds the configured child that the request fits, narrows, chooses. ke_sent is the
- * method of the KE payload, 0 for none. ERR_NONE: d and the answer's pieces are ready. Otherwise
- * *notify is what to answer (with 2 octets of data, the method, for INVALID_KE_PAYLOAD in
- * *ke_wanted), and why is a sentence. prefer: index of the child that must match (a rekey), or -1.
+/* An offer for child `index` with everything that the configuration lets it carry. */
+void child_draft_start(const struct ike_sa *sa, struct child_draft *d, unsigned index,
+		       uint32_t spi_in);
+/* Writes USE_TRANSPORT_MODE where the mode is that, SA, TSi, TSr. with_ke: keep the key exchange
+ * transforms (not in IKE_AUTH, RFC 7296 1.2); nonce and ke_value come between where they are given.
  */
+struct child_offer {
+	bool with_ke;
+	struct bytes nonce;
+	const struct ke_desc *ke;
+	struct bytes ke_value;
+};
+void child_offer_write(struct ike_sa *sa, struct message *m, const struct child_draft *d,
+		       const struct child_offer *o);
+/* Reads an answer to such an offer into d. ERR_SYNTAX, or ERR_AUTH when the answer is not covered
+ * by the offer; reason for people in *reason. ke_sent: the method of our KE payload, KE_NONE for
+ * none. */
+enum err child_answer_read(struct ike_sa *sa, const struct payloads *ps, struct child_draft *d,
+			   uint16_t ke_sent, bool with_ke, const char **reason);
+
+/* Responder: a request, and what came of it. */
+struct child_request {
+	int prefer;       /* in: index of the child that must match (a rekey), or -1 */
+	bool with_ke;     /* in */
+	uint16_t ke_sent; /* in: the method of the KE payload, KE_NONE for none */
+	struct child_draft draft;
+	struct ike_choice choice; /* choice.ke_other: answer INVALID_KE_PAYLOAD */
+	bool more_possible;       /* RFC 7296 2.9: ADDITIONAL_TS_POSSIBLE */
+	bool transport;           /* the peer asked for transport mode and gets it */
+	uint16_t notify;          /* on failure: what to answer */
+	char why[400];            /* and a sentence for people */
+};
+/* Finds the configured child that the request fits, narrows, chooses. */
 enum err child_request_read(struct ike *ike, struct ike_sa *sa, const struct payloads *ps,
-			    uint16_t ke_sent, bool with_ke, int prefer, struct child_draft *d,
-			    uint16_t *notify, uint16_t *ke_wanted, char *why, size_t why_len);
-/* Writes SAr2, TSi, TSr of the answer. proposal is the number of the chosen proposal. */
-void child_answer_write(struct message *m, const struct child_draft *d, uint8_t proposal);
+			    struct child_request *q);
+/* Writes SAr2, [Nr, KE,] TSi, TSr of the answer. */
+void child_answer_write(struct message *m, const struct child_request *q,
+			const struct child_offer *o);
 
 #endif

@@ -65,3 +65,77 @@ const struct ike_child_config *ike_connection_child(const struct ike_connection 
 			return &c->children[i];
 	return NULL;
 }
+
+static bool auth_same(const struct ike_connection *a, const struct ike_connection *b)
+{
+	const struct ike_local_auth *x = &a->local_auth, *y = &b->local_auth;
+
+	if (x->kind != y->kind || a->remote_auth.kind != b->remote_auth.kind)
+		return false;
+	if ((x->key == NULL) != (y->key == NULL) || (x->key != NULL && strcmp(x->key, y->key) != 0))
+		return false;
+	if (x->n_certs != y->n_certs)
+		return false;
+	for (size_t i = 0; i < x->n_certs; i++)
+		if (!bytes_equal(x->certs[i], y->certs[i]))
+			return false;
+	if ((a->remote_auth.key == NULL) != (b->remote_auth.key == NULL))
+		return false;
+	return a->remote_auth.key == NULL ||
+	       public_key_equal(a->remote_auth.key, b->remote_auth.key);
+}
+
+static bool identity_same(const struct identity *a, const struct identity *b)
+{
+	return a == NULL || b == NULL ? a == b : identity_equal(a, b);
+}
+
+static bool selectors_same(const struct selector *a, size_t n, const struct selector *b, size_t m)
+{
+	if (n != m)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!selector_equal(&a[i], &b[i]))
+			return false;
+	return true;
+}
+
+static bool suites_same(const struct ike_suites *a, const struct ike_suites *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct ike_proposal *x = &a->proposals[i], *y = &b->proposals[i];
+		if (x->n != y->n)
+			return false;
+		for (size_t k = 0; k < x->n; k++)
+			if (x->transforms[k].type != y->transforms[k].type ||
+			    x->transforms[k].id != y->transforms[k].id ||
+			    x->transforms[k].key_bits != y->transforms[k].key_bits)
+				return false;
+	}
+	return true;
+}
+
+static bool child_same(const struct ike_child_config *a, const struct ike_child_config *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->mode == b->mode && a->policy == b->policy &&
+	       selectors_same(a->local, a->n_local, b->local, b->n_local) &&
+	       selectors_same(a->remote, a->n_remote, b->remote, b->n_remote) &&
+	       suites_same(&a->esp, &b->esp);
+}
+
+bool ike_connection_same(const struct ike_connection *a, const struct ike_connection *b)
+{
+	if (!addr_equal(&a->local, &b->local) || !addr_equal(&a->remote, &b->remote) ||
+	    a->remote_port != b->remote_port || a->force_encap != b->force_encap)
+		return false;
+	if (!identity_same(a->local_id, b->local_id) || !identity_same(a->remote_id, b->remote_id))
+		return false;
+	if (!auth_same(a, b) || !suites_same(&a->ike, &b->ike) || a->n_children != b->n_children)
+		return false;
+	for (size_t i = 0; i < a->n_children; i++)
+		if (!child_same(&a->children[i], &b->children[i]))
+			return false;
+	return true;
+}

@@ -60,9 +60,9 @@ struct ike_child_config {
 struct ike_connection {
 	char *name;
 	unsigned references;
-	struct addr local;    /* none: whatever the route gives, any as responder */
-	struct addr remote;   /* none: anybody may call, and we cannot */
-	uint16_t remote_port; /* 500 unless configured */
+	struct addr local;          /* none: whatever the route gives, any as responder */
+	struct addr remote;         /* none: anybody may call, and we cannot */
+	uint16_t remote_port;       /* 500 unless configured */
 	struct identity *local_id;  /* owned */
 	struct identity *remote_id; /* owned; NULL: whoever authenticates */
 	struct ike_local_auth local_auth;
@@ -85,6 +85,8 @@ struct ike_connection {
 struct ike_connection *ike_connection_new(const char *name);
 struct ike_connection *ike_connection_hold(struct ike_connection *c);
 void ike_connection_release(struct ike_connection *c);
+/* Nothing that an SA rests on differs: ids, authentication, addresses, selectors, algorithms. */
+bool ike_connection_same(const struct ike_connection *a, const struct ike_connection *b);
 /* NULL when there is none of that name. */
 const struct ike_child_config *ike_connection_child(const struct ike_connection *c,
 						    const char *name);

@@ -91,6 +91,7 @@ void ike_send(struct ike *ike, const struct path *path, struct bytes datagram);
 bool ike_may_answer_unprotected(struct ike *ike);
 
 /* conn.c */
+void ike_conn_free(struct ike *ike, struct ike_conn *conn);
 struct ike_conn *ike_conn_find(struct ike *ike, const char *name);
 /* The first connection, from `after` on (NULL: from the start), that a peer at this path may use.
  */
@@ -101,8 +102,14 @@ void ike_conn_state(struct ike *ike, struct ike_conn *conn, enum ike_state state
 /* An attempt failed: tells, and plans the next one when a child of the connection is wanted. */
 void ike_conn_failed(struct ike *ike, struct ike_conn *conn, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Something that was up is gone without our wish: plans to bring it back if it is wanted. */
+void ike_conn_lost(struct ike *ike, struct ike_conn *conn, const char *why);
+/* An SA ended as it should: the connection is down if that was its last. */
+void ike_conn_rest(struct ike *ike, struct ike_conn *conn);
 /* The established SA of the connection that new Child SAs go to, or NULL. */
 struct ike_sa *ike_conn_sa(struct ike_conn *conn);
+/* The same in a moment. */
+void ike_conn_later(struct ike *ike, struct ike_conn *conn);
 /* Brings up what is wanted and is not up. */
 void ike_conn_pursue(struct ike *ike, struct ike_conn *conn);
 enum err ike_conn_policies(struct ike *ike, struct ike_conn *conn);

@@ -36,7 +36,6 @@ struct ike_settings {
 	uint64_t half_open_timeout;  /* 30 s */
 	uint64_t retransmit_first;   /* 500 ms, doubled each time with jitter (RFC 7296 2.1) */
 	uint64_t retransmit_most;    /* the longest pause: 16 s */
-	unsigned window;             /* what we announce: 1 */
 	const char *vendor_id;       /* text sent as Vendor ID; NULL: none */
 };
 

@@ -5,11 +5,15 @@
 
 #include "ike/engine.h"
 #include "ike/keymat.h"
+#include "ike/select.h"
+#include "ike/sk.h"
 #include "wire/header.h"
 #include "wire/message.h"
+#include "wire/parts.h"
 #include "wire/payload.h"
 
 struct ike_task;
+struct create_pending;
 
 enum sa_state {
 	SA_INIT,      /* initiator: IKE_SA_INIT under way */
@@ -18,6 +22,7 @@ enum sa_state {
 	SA_UP,
 	SA_REPLACED, /* rekeyed: waits for the Delete; starts nothing, answers everything */
 	SA_DELETING, /* our Delete is under way */
+	SA_FAILED,   /* responder: refused in IKE_AUTH; repeats the refusal for a while */
 	SA_DEAD,     /* in ike->dead */
 };
 
@@ -34,7 +39,8 @@ struct ike_setup {
 	struct ke_private *private;
 	uint8_t *ke_value;
 	const struct ke_desc *ke;
-	unsigned ke_tries; /* INVALID_KE_PAYLOAD is followed this often at most (N9) */
+	struct ike_choice choice; /* responder */
+	unsigned ke_tries;        /* INVALID_KE_PAYLOAD is followed this often at most (N9) */
 	unsigned cookie_tries;
 	uint16_t
 	    noted_error; /* an unauthenticated error notify, believed only when time is up (N8) */
@@ -43,13 +49,11 @@ struct ike_setup {
 	/* the child that goes with IKE_AUTH */
 	uint32_t child_spi;
 	unsigned child_index;
-	/* IKE_AUTH as received, kept while jobs run */
-	struct ike_inbound *inbound;
 	uint8_t *peer_id_body; /* ID payload body, for the signed octets */
 	size_t peer_id_body_len;
-	struct identity peer_id;
-	struct identity asked_id; /* responder: IDr of the request */
-	uint8_t *auth_data;       /* ours */
+	struct identity *peer_id;
+	struct identity *asked_id; /* responder: IDr of the request */
+	uint8_t *auth_data;        /* ours */
 	size_t auth_data_len;
 	uint8_t auth_method;
 	const struct signature_scheme *scheme;
@@ -63,12 +67,13 @@ struct ike_inbound {
 	struct path path;
 	uint8_t *octets; /* owned, the whole message */
 	size_t len;
-	struct payloads payloads; /* inner ones; spans into octets */
+	struct ike_sk_opened sk; /* sk.payloads: the inner ones; spans into octets */
 };
 
 struct ike_sa {
 	struct table_node by_spi;
 	struct table_node by_peer; /* while half open as responder */
+	struct ike_caller *caller; /* while listed half open */
 	struct list all;
 	struct list of_conn;
 	struct ike_timer timer;
@@ -85,17 +90,17 @@ struct ike_sa {
 	uint8_t state;      /* enum sa_state */
 	bool initiator : 1; /* the original initiator (RFC 7296 2.2) */
 	bool nat_here : 1, nat_there : 1;
-	bool by_peer_listed : 1;
-	bool reauthenticating : 1; /* a new IKE SA is being made to take this one's place */
-	bool replaces : 1;
-	struct list tasks;           /* ike_task: under way and waiting */
-	struct ike_inbound *inbound; /* the request that waits for a job, or NULL */
-	uint8_t *answer;             /* our last response, for retransmitted requests */
+	bool reauthenticating : 1;      /* a new IKE SA is being made to take this one's place */
+	bool redundant : 1;             /* lost a collision of rekeys; its end is no event */
+	struct list tasks;              /* ike_task: under way and waiting */
+	struct ike_inbound *inbound;    /* the request that waits for a job, or NULL */
+	struct create_pending *pending; /* create_child.h: what that request asks for */
+	uint8_t *answer;                /* our last response, for retransmitted requests */
 	size_t answer_len;
 	struct list children;
 	struct ike_setup *setup;
-	struct identity remote_id;
-	struct identity local_id;
+	struct identity *remote_id; /* authenticated; owned */
+	struct identity *local_id;
 	const char *remote_auth;
 	uint64_t since, last_heard, last_sent;
 	uint64_t rekey_at, reauth_at, expire_at, dpd_at, keepalive_at;
@@ -110,10 +115,16 @@ static inline uint64_t sa_our_spi(const struct ike_sa *sa)
 /* Creates with a fresh SPI, listed by it. conn may be NULL. */
 enum err sa_new(struct ike *ike, struct ike_sa **out, struct ike_conn *conn,
 		const struct path *path, bool initiator);
+/* The same with an SPI of sa_new_spi(). */
+enum err sa_new_with_spi(struct ike *ike, struct ike_sa **out, struct ike_conn *conn,
+			 const struct path *path, bool initiator, uint64_t spi);
+uint64_t sa_new_spi(struct ike *ike);
 struct ike_sa *sa_find(struct ike *ike, uint64_t our_spi);
 void sa_set_conn(struct ike *ike, struct ike_sa *sa, struct ike_conn *conn,
 		 struct ike_connection *config);
-void sa_list_half_open(struct ike *ike, struct ike_sa *sa);
+/* Counts it against its caller's address, and makes retransmitted IKE_SA_INIT requests find it. */
+enum err sa_list_half_open(struct ike *ike, struct ike_sa *sa);
+unsigned sa_half_open_of(struct ike *ike, const struct addr *addr);
 void sa_unlist_half_open(struct ike *ike, struct ike_sa *sa);
 struct ike_sa *sa_find_half_open(struct ike *ike, const struct endpoint *remote, uint64_t spi_i);
 struct ike_setup *sa_setup_new(void);
@@ -124,6 +135,8 @@ void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason);
 void sa_reap(struct ike *ike);
 /* Recomputes when sa next needs the time. */
 void sa_schedule(struct ike *ike, struct ike_sa *sa);
+/* Acts on everything whose time has come (timers.c). */
+void sa_tick(struct ike *ike, struct ike_sa *sa);
 /* Logs with the connection's name and the peer. */
 void sa_log(struct ike *ike, const struct ike_sa *sa, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -136,15 +149,23 @@ enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m, 
 /* Ends a response to the request that is being answered, sends it, keeps it for retransmissions and
  * moves on to the next Message ID. */
 enum err sa_respond(struct ike *ike, struct ike_sa *sa, struct message *m);
-/* A response that holds one notify and nothing else. */
-void sa_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t message_id,
-		       uint8_t protocol, struct bytes spi, uint16_t type, struct bytes data);
+/* A response to the request being answered that holds one notify and nothing else. */
+void sa_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint8_t protocol,
+		       struct bytes spi, uint16_t type, struct bytes data);
 void message_notify(struct message *m, uint16_t type, struct bytes data);
-void message_notify_spi(struct message *m, uint8_t protocol, uint32_t spi, uint16_t type,
-			struct bytes data);
+/* One with a four-octet SPI and no data. */
+void message_notify_spi(struct message *m, uint8_t protocol, uint32_t spi, uint16_t type);
+
+/* Sends a Delete and ends when it is answered or given up (RFC 7296 1.4.1). */
+void sa_delete(struct ike *ike, struct ike_sa *sa, const char *reason);
+enum err sa_reauthenticate(struct ike *ike, struct ike_sa *sa);
+/* sa has come up: what becomes of older IKE SAs with the same peer (conn.c). */
+void sa_supersede(struct ike *ike, struct ike_sa *sa, bool initial_contact);
 
 /* Becomes established: timers, events. */
 void sa_up(struct ike *ike, struct ike_sa *sa);
+/* The same for one that takes old's place. */
+void sa_up_rekeyed(struct ike *ike, struct ike_sa *sa, const struct ike_sa *old);
 
 void ike_inbound_free(struct ike_inbound *in);
 /* The first notify of a type in the payloads; false when there is none. */
@@ -152,17 +173,22 @@ bool payloads_notify(const struct payloads *ps, uint16_t type, struct notify_par
 /* The first error notify. */
 bool payloads_error(const struct payloads *ps, struct notify_part *out);
 
-/* The exchanges, one file each. A response comes with the task whose request it answers. */
+/* The exchanges, one file each. A request being answered is sa->inbound until sa_respond() frees
+ * it; a response comes with the task whose request it answers (task.h). */
 void init_start(struct ike *ike, struct ike_sa *sa); /* init_i.c */
 void init_response(struct ike *ike, struct ike_sa *sa, const struct path *path,
 		   const struct ike_header *h, struct bytes datagram);
 void init_request(struct ike *ike, const struct path *path, const struct ike_header *h,
-		  struct bytes datagram);                                       /* init_r.c */
-void auth_start(struct ike *ike, struct ike_sa *sa);                            /* auth_i.c */
-void auth_response(struct ike *ike, struct ike_sa *sa, struct ike_inbound *in); /* takes in */
-void auth_request(struct ike *ike, struct ike_sa *sa, struct ike_inbound *in);  /* auth_r.c */
-void info_request(struct ike *ike, struct ike_sa *sa, struct ike_inbound *in);  /* info.c */
-void create_child_request(struct ike *ike, struct ike_sa *sa, struct ike_inbound *in);
+		  struct bytes datagram);                      /* init_r.c */
+void auth_start(struct ike *ike, struct ike_sa *sa);           /* auth_i.c */
+void auth_request(struct ike *ike, struct ike_sa *sa);         /* auth_r.c */
+void info_request(struct ike *ike, struct ike_sa *sa);         /* info.c */
+void create_child_request(struct ike *ike, struct ike_sa *sa); /* create_child_r.c */
+
+/* An answer outside any SA, with one notify: no key protects it, it changes nothing here, and few
+ * are sent (input.c). */
+void ike_answer_unprotected(struct ike *ike, const struct path *path,
+			    const struct ike_header *request, uint16_t notify, struct bytes data);
 
 /* What a Child SA's notifies and an address change mean for the SA as a whole. */
 void sa_update_path(struct ike *ike, struct ike_sa *sa, const struct path *path);

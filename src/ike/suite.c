@@ -370,3 +370,28 @@ const char *ike_suite_format(const struct ike_suite *s, char buf[IKE_SUITE_TEXT_
 		    (struct ike_transform){TRANSFORM_SN, s->esn ? SN_64_PARTIAL : SN_32, 0};
 	return ike_proposal_format(&p, buf);
 }
+
+static bool proposal_has(const struct ike_proposal *p, uint8_t type, uint16_t id, uint16_t key_bits)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->transforms[i].type == type && p->transforms[i].id == id &&
+		    p->transforms[i].key_bits == key_bits)
+			return true;
+	return false;
+}
+
+bool ike_suites_allow(const struct ike_suites *ours, const struct ike_suite *s)
+{
+	const struct protect_suite *p = &s->protect;
+	const uint16_t bits = p->encr->has_key_length ? p->key_bits : 0;
+
+	for (size_t i = 0; i < ours->n; i++) {
+		const struct ike_proposal *q = &ours->proposals[i];
+		if (proposal_has(q, TRANSFORM_ENCR, p->encr->id, bits) &&
+		    (p->integ == NULL || proposal_has(q, TRANSFORM_INTEG, p->integ->id, 0)) &&
+		    (s->prf == NULL || proposal_has(q, TRANSFORM_PRF, s->prf->id, 0)) &&
+		    (s->ke == NULL || proposal_has(q, TRANSFORM_KE, s->ke->id, 0)))
+			return true;
+	}
+	return false;
+}

@@ -53,6 +53,9 @@ enum err ike_suites_parse(struct ike_suites *out, uint8_t protocol, const char *
 			  struct bytes *word, const char **reason);
 /* What is offered when the configuration names nothing (RFC 8247, short on purpose). */
 void ike_suites_default(struct ike_suites *out, uint8_t protocol);
+/* One of the proposals has every algorithm of this suite: a connection that is found later than the
+ * suite was chosen must not take less than it asks for (negative test N12). */
+bool ike_suites_allow(const struct ike_suites *ours, const struct ike_suite *suite);
 /* "aes256gcm-prfsha384-x25519", with "/" between alternatives. Return buf. */
 const char *ike_proposal_format(const struct ike_proposal *p, char buf[IKE_SUITE_TEXT_MAX]);
 const char *ike_suite_format(const struct ike_suite *s, char buf[IKE_SUITE_TEXT_MAX]);

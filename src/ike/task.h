@@ -31,6 +31,7 @@ struct ike_task {
 	uint8_t *request; /* owned; as sent */
 	size_t request_len;
 	unsigned tries;
+	unsigned tries_left; /* 0: as many as the connection allows */
 	uint64_t resend_at;
 	/* CREATE_CHILD_SA */
 	uint16_t child_index;
@@ -49,6 +50,8 @@ struct ike_task *task_add(struct ike *ike, struct ike_sa *sa, enum task_kind kin
 /* Ends one: frees it and starts what waits. */
 void task_done(struct ike *ike, struct ike_sa *sa, struct ike_task *t);
 void tasks_free(struct ike_sa *sa);
+/* Drops those that have not been started. */
+void tasks_free_waiting(struct ike_sa *sa);
 /* Starts what may start. */
 void tasks_run(struct ike *ike, struct ike_sa *sa);
 /* Puts it back: not now, again after `delay` (TEMPORARY_FAILURE, RFC 7296 2.25). */
@@ -67,11 +70,19 @@ struct ike_task *task_find(struct ike_sa *sa, enum task_kind kind, uint32_t chil
 void tasks_tick(struct ike *ike, struct ike_sa *sa);
 uint64_t tasks_deadline(const struct ike_sa *sa);
 
-/* create_child.c: CREATE_CHILD_SA as initiator, for all three kinds, and its answers. */
+/* auth_i.c */
+void auth_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+		   struct ike_inbound *in); /* takes in */
+
+/* create_child_i.c: CREATE_CHILD_SA as initiator, for all three kinds, and its answers. */
 void create_child_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t);
 void create_child_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
 			   struct ike_inbound *in); /* takes in */
 void create_state_free(struct create_state *c);
+
+/* init_i.c: an attempt ended with nothing but an unauthenticated error notify in hand. */
+void init_failed_by_notify(struct ike *ike, struct ike_conn *conn, uint16_t notify,
+			   const char *peer);
 
 /* info.c: INFORMATIONAL. */
 void info_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t);

@@ -1,0 +1,286 @@
+#include "ike/auth.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ikev2_names.h"
+#include "base/mem.h"
+#include "ike/auth_octets.h"
+#include "pki/trust.h"
+
+/* Replaces *to by a copy of from, which may be NULL. */
+static enum err identity_set(struct identity **to, const struct identity *from)
+{
+	struct identity *copy = from == NULL ? NULL : identity_copy(from);
+
+	if (from != NULL && copy == NULL)
+		return ERR_NO_MEMORY;
+	identity_free(*to);
+	*to = copy;
+	return ERR_NONE;
+}
+
+enum err auth_local_id(struct ike_sa *sa)
+{
+	const struct ike_connection *c = sa->config;
+
+	if (c->local_id != NULL)
+		return identity_set(&sa->local_id, c->local_id);
+	identity_free(sa->local_id);
+	sa->local_id = identity_new(sa->path.local.addr.family == 4 ? ID_IPV4_ADDR : ID_IPV6_ADDR,
+				    addr_bytes(&sa->path.local.addr));
+	return sa->local_id == NULL ? ERR_NO_MEMORY : ERR_NONE;
+}
+
+/* The signed octets of one side: its first message, the other's nonce, its identity. */
+static enum err octets_of(struct ike *ike, struct ike_sa *sa, bool of_initiator,
+			  struct bytes id_body, struct ike_job *job)
+{
+	const struct ike_setup *s = sa->setup;
+	const struct auth_octets_of of = {
+	    .message = of_initiator ? bytes_of(s->message_1, s->message_1_len)
+				    : bytes_of(s->message_2, s->message_2_len),
+	    .nonce = of_initiator ? bytes_of(s->nonce_r, s->nonce_r_len)
+				  : bytes_of(s->nonce_i, s->nonce_i_len),
+	    .prf = sa->suite.prf,
+	    .sk_p = ike_keys_p(&sa->keys, of_initiator),
+	    .id_body = id_body,
+	};
+
+	return auth_octets(ike->crypto, &of, &job->octets, &job->octets_len);
+}
+
+static enum err prove_by_psk(struct ike_sa *sa, struct ike_job *job)
+{
+	const struct identity *remote =
+	    sa->setup->peer_id != NULL ? sa->setup->peer_id : sa->config->remote_id;
+
+	job->prf = sa->suite.prf;
+	sa->setup->auth_method = AUTH_SHARED_KEY_MIC;
+	enum err e = identity_set(&job->local, sa->local_id);
+	return e ? e : identity_set(&job->remote, remote);
+}
+
+static enum err prove_by_key(struct ike_sa *sa, struct ike_job *job, const char **why)
+{
+	const struct ike_local_auth *a = &sa->config->local_auth;
+
+	job->scheme = signature_choose(a->key_type, sa->setup->peer_hashes,
+				       sa->config->allow_weak_signatures);
+	if (job->scheme == NULL) {
+		*why = "the peer can check no signature that our key makes: it announced no hash "
+		       "algorithm that fits (RFC 7427)";
+		return ERR_UNSUPPORTED;
+	}
+	sa->setup->auth_method = job->scheme->auth_method;
+	sa->setup->scheme = job->scheme;
+	job->key = mem_text(a->key);
+	return job->key == NULL ? ERR_NO_MEMORY : ERR_NONE;
+}
+
+enum err auth_prove(struct ike *ike, struct ike_sa *sa, auth_then *then, const char **why)
+{
+	const bool psk = sa->config->local_auth.kind == IKE_AUTH_BY_PSK;
+	struct ike_job *job = ike_job_new(psk ? IKE_JOB_SHARED_KEY : IKE_JOB_SIGN);
+	uint8_t id_body[4 + IDENTITY_MAX];
+	struct writer w = writer_of(id_body, sizeof(id_body));
+
+	*why = "out of memory";
+	if (job == NULL)
+		return ERR_NO_MEMORY;
+	id_write(&w, sa->local_id->type, identity_bytes(sa->local_id));
+	enum err e = octets_of(ike, sa, sa->initiator, writer_bytes_so_far(&w), job);
+	if (e == ERR_NONE)
+		e = psk ? prove_by_psk(sa, job) : prove_by_key(sa, job, why);
+	if (e) {
+		ike_job_free(job);
+		return e;
+	}
+	return ike_job_submit(ike, sa, job, then);
+}
+
+enum err auth_proved(struct ike_sa *sa, struct ike_job *job)
+{
+	if (job->result)
+		return job->result;
+	sa->setup->auth_data = job->data;
+	sa->setup->auth_data_len = job->data_len;
+	job->data = NULL;
+	return ERR_NONE;
+}
+
+void auth_id_write(struct ike_sa *sa, struct message *m)
+{
+	id_write(message_payload_begin(m, sa->initiator ? PAYLOAD_IDI : PAYLOAD_IDR),
+		 sa->local_id->type, identity_bytes(sa->local_id));
+	message_payload_end(m);
+}
+
+void auth_cert_write(struct ike_sa *sa, struct message *m)
+{
+	const struct ike_local_auth *a = &sa->config->local_auth;
+	const uint8_t encoding =
+	    a->kind == IKE_AUTH_BY_CERT ? CERT_X509_SIGNATURE : CERT_RAW_PUBLIC_KEY;
+
+	/* RFC 7296 3.7: CERTREQ is honoured; without one a raw key is known to the peer anyway. */
+	if (a->kind == IKE_AUTH_BY_PSK || !(sa->setup->cert_wanted || a->always_send_cert))
+		return;
+	/* RFC 7296 3.6: the first one holds the key that signs. */
+	for (size_t i = 0; i < a->n_certs; i++) {
+		cert_write(message_payload_begin(m, PAYLOAD_CERT), encoding, a->certs[i]);
+		message_payload_end(m);
+	}
+}
+
+void auth_proof_write(struct ike_sa *sa, struct message *m)
+{
+	auth_write(message_payload_begin(m, PAYLOAD_AUTH), sa->setup->auth_method,
+		   bytes_of(sa->setup->auth_data, sa->setup->auth_data_len));
+	message_payload_end(m);
+}
+
+void auth_certreq_write(const struct ike_connection *c, struct message *m)
+{
+	if (c->remote_auth.kind == IKE_AUTH_BY_PSK)
+		return;
+	struct writer *w = message_payload_begin(m, PAYLOAD_CERTREQ);
+	if (c->remote_auth.kind == IKE_AUTH_BY_PUBKEY) {
+		certreq_write(w, CERT_RAW_PUBLIC_KEY, (struct bytes){0}); /* RFC 7670 3 */
+	} else {
+		writer_u8(w, CERT_X509_SIGNATURE);
+		trust_write_certreq(c->remote_auth.trust, w);
+	}
+	message_payload_end(m);
+}
+
+enum err auth_peer_id(struct ike_sa *sa, const struct payload *id)
+{
+	struct ike_setup *s = sa->setup;
+	struct id_part part;
+	const char *reason;
+
+	if (id_parse(id->body, &part, &reason))
+		return ERR_SYNTAX;
+	identity_free(s->peer_id);
+	s->peer_id = NULL;
+	mem_free(s->peer_id_body);
+	s->peer_id_body = mem_copy(id->body);
+	s->peer_id_body_len = id->body.n;
+	if (s->peer_id_body == NULL)
+		return ERR_NO_MEMORY;
+	return identity_from_wire(&s->peer_id, part.type, part.data, &reason);
+}
+
+static enum err check_by_psk(struct ike_sa *sa, const struct auth_part *part, struct ike_job *job,
+			     const char **why)
+{
+	if (part->method != AUTH_SHARED_KEY_MIC) {
+		*why = "the peer signs, but auth = psk is configured for it";
+		return ERR_AUTH;
+	}
+	job->prf = sa->suite.prf;
+	enum err e = identity_set(&job->local, sa->local_id);
+	return e ? e : identity_set(&job->remote, sa->setup->peer_id);
+}
+
+static enum err check_take_certs(const struct payloads *ps, struct ike_job *job, const char **why)
+{
+	struct cert_part cert;
+
+	for (const struct payload *p = NULL; (p = payloads_next(ps, PAYLOAD_CERT, p)) != NULL;) {
+		if (cert_parse(p->body, &cert, NULL))
+			continue;
+		if (job->n_certs == IKE_JOB_CERTS_MAX) {
+			*why = "the peer sent more certificates than we take";
+			return ERR_AUTH;
+		}
+		job->certs[job->n_certs] = mem_copy(cert.data);
+		if (job->certs[job->n_certs] == NULL)
+			return ERR_NO_MEMORY;
+		job->cert_lens[job->n_certs] = cert.data.n;
+		job->cert_encodings[job->n_certs++] = cert.encoding;
+	}
+	return ERR_NONE;
+}
+
+static enum err check_by_key(struct ike_sa *sa, const struct payloads *ps,
+			     const struct auth_part *part, struct ike_job *job, const char **why)
+{
+	struct bytes signature;
+
+	if (part->method == AUTH_SHARED_KEY_MIC) {
+		*why = "the peer uses a pre-shared key, but a signature is demanded of it";
+		return ERR_AUTH;
+	}
+	/* RFC 7427 3: the cheap checks come first. */
+	job->scheme = signature_recognise(part->method, part->data, &signature);
+	if (job->scheme == NULL) {
+		*why = "the peer signs in a way that we do not know";
+		return ERR_AUTH;
+	}
+	if (job->scheme->weak && !sa->config->allow_weak_signatures) {
+		*why = "the peer signs with SHA-1, which is not allowed for it";
+		return ERR_AUTH;
+	}
+	job->auth_method = part->method;
+	job->data = mem_copy(part->data);
+	job->data_len = part->data.n;
+	job->connection = ike_connection_hold(sa->config);
+	if (job->data == NULL)
+		return ERR_NO_MEMORY;
+	enum err e = identity_set(&job->remote, sa->setup->peer_id);
+	return e ? e : check_take_certs(ps, job, why);
+}
+
+enum err auth_check(struct ike *ike, struct ike_sa *sa, const struct payloads *ps, auth_then *then,
+		    const char **why)
+{
+	const bool psk = sa->config->remote_auth.kind == IKE_AUTH_BY_PSK;
+	const struct payload *p = payloads_find(ps, PAYLOAD_AUTH);
+	struct auth_part part;
+	struct ike_job *job;
+
+	*why = "the AUTH payload is missing or broken";
+	if (p == NULL || auth_parse(p->body, &part, NULL))
+		return ERR_AUTH;
+	*why = "out of memory";
+	job = ike_job_new(psk ? IKE_JOB_SHARED_KEY : IKE_JOB_VERIFY);
+	if (job == NULL)
+		return ERR_NO_MEMORY;
+	enum err e = octets_of(ike, sa, !sa->initiator,
+			       bytes_of(sa->setup->peer_id_body, sa->setup->peer_id_body_len), job);
+	if (e == ERR_NONE)
+		e = psk ? check_by_psk(sa, &part, job, why) : check_by_key(sa, ps, &part, job, why);
+	if (e) {
+		ike_job_free(job);
+		return e;
+	}
+	return ike_job_submit(ike, sa, job, then);
+}
+
+enum err auth_checked(struct ike_sa *sa, const struct ike_job *job, const struct payloads *ps,
+		      char why[AUTH_WHY_MAX])
+{
+	const bool psk = job->type == IKE_JOB_SHARED_KEY;
+	const struct payload *p = payloads_find(ps, PAYLOAD_AUTH);
+	char id[IDENTITY_TEXT_MAX];
+	struct auth_part part;
+
+	identity_format(sa->setup->peer_id, id);
+	if (job->result) {
+		snprintf(why, AUTH_WHY_MAX, "%.120s: %.100s", id, job->reason);
+		return ERR_AUTH;
+	}
+	if (psk && (p == NULL || auth_parse(p->body, &part, NULL) || part.data.n != job->data_len ||
+		    !mem_equal_secret(part.data.p, job->data, job->data_len))) {
+		snprintf(why, AUTH_WHY_MAX,
+			 "%.120s has another pre-shared key: the secrets on both sides differ", id);
+		return ERR_AUTH;
+	}
+	sa->remote_auth = psk ? "psk" : job->scheme->name;
+	if (identity_set(&sa->remote_id, sa->setup->peer_id)) {
+		snprintf(why, AUTH_WHY_MAX, "out of memory");
+		return ERR_NO_MEMORY;
+	}
+	return ERR_NONE;
+}

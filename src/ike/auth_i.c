@@ -1,0 +1,217 @@
+/* IKE_AUTH as initiator (RFC 7296 1.2). */
+#include <stdio.h>
+
+#include "base/ikev2_names.h"
+#include "base/mem.h"
+#include "ike/auth.h"
+#include "ike/ext/ext.h"
+#include "ike/init.h"
+#include "ike/select.h"
+#include "ike/task.h"
+
+static void auth_fail(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+	struct ike_conn *conn = sa->conn;
+
+	sa_kill(ike, sa, why);
+	if (conn != NULL)
+		ike_conn_failed(ike, conn, "%s", why);
+}
+
+/* RFC 7296 2.21.2: the peer believes the IKE SA to be up; it is told, once, why it is not. */
+static void auth_refuse(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+	struct message m;
+	struct bytes out;
+
+	sa_message_begin(ike, sa, &m, EXCHANGE_INFORMATIONAL, false, sa->send_id);
+	message_notify(&m, NOTIFY_AUTHENTICATION_FAILED, (struct bytes){0});
+	if (sa_message_seal(ike, sa, &m, &out) == ERR_NONE)
+		ike_send(ike, &sa->path, out);
+	auth_fail(ike, sa, why);
+}
+
+/* The first child that is wanted and, when an SA is replaced, one that it has. */
+static unsigned first_child(struct ike *ike, struct ike_sa *sa)
+{
+	const struct ike_sa *old = sa->replaced_spi == 0 ? NULL : sa_find(ike, sa->replaced_spi);
+
+	if (old != NULL && !list_empty(&old->children))
+		return CONTAINER_OF(old->children.next, struct child_sa, of_sa)->index;
+	for (unsigned i = 0; i < sa->config->n_children; i++)
+		if (sa->conn != NULL && sa->conn->wanted >> i & 1)
+			return i;
+	return 0;
+}
+
+static bool is_first_contact(const struct ike_sa *sa)
+{
+	for (const struct list *node = sa->conn->sas.next; node != &sa->conn->sas;
+	     node = node->next) {
+		const struct ike_sa *other = CONTAINER_OF(node, struct ike_sa, of_conn);
+		if (other != sa && other->state != SA_INIT && other->state != SA_HALF_OPEN)
+			return false;
+	}
+	return true;
+}
+
+static void auth_send(struct ike *ike, struct ike_sa *sa)
+{
+	struct ike_task *t = task_add(ike, sa, TASK_AUTH, 0);
+	const struct ike_connection *c = sa->config;
+	struct child_draft *d = t == NULL ? NULL : mem_new(sizeof(*d));
+	struct message m;
+
+	if (d == NULL) {
+		auth_fail(ike, sa, "out of memory");
+		return;
+	}
+	t->child_index = (uint16_t)first_child(ike, sa);
+	t->child_spi = child_new_spi(ike);
+	child_draft_start(sa, d, t->child_index, t->child_spi);
+	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_AUTH, false, sa->send_id);
+	auth_id_write(sa, &m);
+	auth_cert_write(sa, &m);
+	/* RFC 7296 2.4 */
+	if (is_first_contact(sa))
+		message_notify(&m, NOTIFY_INITIAL_CONTACT, (struct bytes){0});
+	auth_certreq_write(c, &m);
+	if (c->remote_id != NULL) {
+		id_write(message_payload_begin(&m, PAYLOAD_IDR), c->remote_id->type,
+			 identity_bytes(c->remote_id));
+		message_payload_end(&m);
+	}
+	auth_proof_write(sa, &m);
+	child_offer_write(sa, &m, d, &(struct child_offer){0});
+	mem_free(d);
+	ext_write(ike, sa, AT_AUTH_REQUEST, &m);
+	if (task_send(ike, sa, t, &m))
+		auth_fail(ike, sa, "the IKE_AUTH request could not be built");
+}
+
+static void auth_ready(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	char why[300];
+
+	if (auth_proved(sa, job)) {
+		snprintf(why, sizeof(why), "our own authentication failed: %s", job->reason);
+		auth_fail(ike, sa, why);
+		return;
+	}
+	auth_send(ike, sa);
+}
+
+void auth_start(struct ike *ike, struct ike_sa *sa)
+{
+	const char *why = "out of memory";
+
+	if (auth_local_id(sa) || auth_prove(ike, sa, auth_ready, &why))
+		auth_fail(ike, sa, why);
+}
+
+/* The Child SA of the answer. Its failure leaves the IKE SA up (RFC 7296 1.2, 2.21.2). */
+static void auth_child(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
+{
+	const struct ike_setup *s = sa->setup;
+	const struct payloads *ps = &t->response->sk.payloads;
+	const char *reason = "out of memory";
+	struct notify_part n;
+	struct child_sa *child;
+	struct child_draft *d = mem_new(sizeof(*d));
+
+	if (payloads_find(ps, PAYLOAD_SA) == NULL && payloads_error(ps, &n)) {
+		child_refused(ike, sa, t->child_index, &n);
+		mem_free(d);
+		return;
+	}
+	if (d == NULL)
+		return;
+	child_draft_start(sa, d, t->child_index, t->child_spi);
+	enum err e = child_answer_read(sa, ps, d, KE_NONE, false, &reason);
+	if (e == ERR_NONE)
+		e = child_install(ike, sa, d, (struct bytes){0},
+				  bytes_of(s->nonce_i, s->nonce_i_len),
+				  bytes_of(s->nonce_r, s->nonce_r_len), true, true, &child);
+	if (e) {
+		sa_log(ike, sa, LOG_WARN, "Child SA %s failed: %s",
+		       sa->config->children[t->child_index].name, reason);
+		ike_conn_failed(ike, sa->conn, "Child SA %s failed: %s",
+				sa->config->children[t->child_index].name, reason);
+		/* The peer has it installed: it is told that it is gone (RFC 7296 1.4.1). */
+		child_delete_spi(ike, sa, t->child_spi);
+	}
+	mem_free(d);
+}
+
+static void auth_verified(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	struct ike_task *t = task_find(sa, TASK_AUTH, 0);
+	char why[AUTH_WHY_MAX];
+
+	if (t == NULL || t->response == NULL)
+		return;
+	if (auth_checked(sa, job, &t->response->sk.payloads, why)) {
+		auth_refuse(ike, sa, why);
+		return;
+	}
+	ext_read(ike, sa, AT_AUTH_RESPONSE, &t->response->sk.payloads);
+	sa_up(ike, sa);
+	sa_supersede(ike, sa, false);
+	auth_child(ike, sa, t);
+	sa_setup_free(sa);
+	task_done(ike, sa, t);
+	ike_conn_pursue(ike, sa->conn);
+}
+
+static void auth_rejected(struct ike *ike, struct ike_sa *sa, const struct notify_part *n)
+{
+	char name[IKEV2_NAME_MAX];
+	char id[IDENTITY_TEXT_MAX];
+	char why[400];
+
+	identity_format(sa->local_id, id);
+	if (n->type == NOTIFY_AUTHENTICATION_FAILED)
+		snprintf(why, sizeof(why),
+			 "the peer refused us as %.100s (AUTHENTICATION_FAILED): it does not know "
+			 "this identity, or %s; its log says which",
+			 id,
+			 sa->config->local_auth.kind == IKE_AUTH_BY_PSK
+			     ? "the pre-shared keys differ"
+			     : "it does not accept our key or certificate");
+	else
+		snprintf(why, sizeof(why), "the peer refused IKE_AUTH: %s",
+			 notify_name(n->type, name));
+	auth_fail(ike, sa, why);
+}
+
+void auth_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t, struct ike_inbound *in)
+{
+	const struct payloads *ps = &in->sk.payloads;
+	const struct payload *id = payloads_find(ps, PAYLOAD_IDR);
+	const struct ike_connection *c = sa->config;
+	char got[IDENTITY_TEXT_MAX], wanted[IDENTITY_TEXT_MAX];
+	char text[300];
+	struct notify_part n;
+	const char *why = "the peer's identity is broken";
+
+	t->response = in;
+	if (id == NULL && payloads_error(ps, &n)) {
+		auth_rejected(ike, sa, &n);
+		return;
+	}
+	if (id == NULL || auth_peer_id(sa, id)) {
+		auth_refuse(ike, sa, why);
+		return;
+	}
+	/* RFC 4301 4.4.3: the peer must be who the configuration says, not just anybody known. */
+	if (c->remote_id != NULL && !identity_equal(c->remote_id, sa->setup->peer_id)) {
+		snprintf(text, sizeof(text),
+			 "the peer says that it is %.110s, but remote-id is %.110s",
+			 identity_format(sa->setup->peer_id, got),
+			 identity_format(c->remote_id, wanted));
+		auth_refuse(ike, sa, text);
+		return;
+	}
+	if (auth_check(ike, sa, ps, auth_verified, &why))
+		auth_refuse(ike, sa, why);
+}

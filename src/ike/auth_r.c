@@ -1,0 +1,230 @@
+/* IKE_AUTH as responder (RFC 7296 1.2). The connection is chosen here, by identities; it never
+ * lowers what IKE_SA_INIT has agreed (N12). */
+#include <stdio.h>
+
+#include "base/ikev2_names.h"
+#include "base/mem.h"
+#include "ike/auth.h"
+#include "ike/ext/ext.h"
+#include "ike/init.h"
+#include "ike/task.h"
+
+/* How long a refused IKE SA stays to repeat its refusal. */
+#define FAILED_LINGER (10 * UINT64_C(1000000))
+
+/* AUTHENTICATION_FAILED says nothing of why; the log does (RFC 7296 2.21.2). */
+static void auth_refuse(struct ike *ike, struct ike_sa *sa, uint16_t notify, const char *why)
+{
+	struct ike_conn *conn = sa->conn;
+
+	sa_log(ike, sa, LOG_WARN, "refused: %s", why);
+	if (conn != NULL && conn->state == IKE_STATE_DOWN)
+		ike_conn_state(ike, conn, IKE_STATE_DOWN, "the peer called and was refused: %s",
+			       why);
+	if (ike->cb.event != NULL) {
+		const struct ike_event event = {.type = IKE_EVENT_FAILED,
+						.connection =
+						    sa->config == NULL ? NULL : sa->config->name,
+						.reason = why,
+						.spi_i = sa->spi_i,
+						.spi_r = sa->spi_r};
+		ike->cb.event(ike->cb.ctx, &event);
+	}
+	sa_respond_notify(ike, sa, EXCHANGE_IKE_AUTH, 0, (struct bytes){0}, notify,
+			  (struct bytes){0});
+	sa->state = SA_FAILED;
+	sa->expire_at = ike->now + FAILED_LINGER;
+}
+
+/* How well a connection fits a peer that says it is setup->peer_id: 0 not at all. */
+static int conn_fits(const struct ike_sa *sa, const struct ike_connection *c, bool psk)
+{
+	const struct ike_setup *s = sa->setup;
+	int score = 1;
+
+	if (!ike_suites_allow(&c->ike, &sa->suite))
+		return 0;
+	if ((c->remote_auth.kind == IKE_AUTH_BY_PSK) != psk)
+		return 0;
+	if (c->remote_id != NULL) {
+		if (!identity_equal(c->remote_id, s->peer_id))
+			return 0;
+		score += 4;
+	}
+	if (s->asked_id != NULL && c->local_id != NULL) {
+		if (!identity_equal(c->local_id, s->asked_id))
+			return 0;
+		score += 2;
+	}
+	return score;
+}
+
+static struct ike_conn *conn_choose(struct ike *ike, const struct ike_sa *sa,
+				    const struct payloads *ps)
+{
+	const struct payload *p = payloads_find(ps, PAYLOAD_AUTH);
+	struct ike_conn *best = NULL;
+	struct auth_part part;
+	int best_score = 0;
+
+	if (p == NULL || auth_parse(p->body, &part, NULL))
+		return NULL;
+	for (struct ike_conn *c = NULL; (c = ike_conn_match_path(ike, &sa->path, c)) != NULL;) {
+		int score = conn_fits(sa, c->config, part.method == AUTH_SHARED_KEY_MIC);
+		if (score > best_score) {
+			best = c;
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+static void explain_unknown(const struct ike_sa *sa, char why[AUTH_WHY_MAX])
+{
+	char peer[IDENTITY_TEXT_MAX], asked[IDENTITY_TEXT_MAX], wanted[IDENTITY_TEXT_MAX];
+
+	identity_format(sa->setup->peer_id, peer);
+	if (sa->config->remote_id != NULL)
+		identity_format(sa->config->remote_id, wanted);
+	else
+		snprintf(wanted, sizeof(wanted), "anybody");
+	if (sa->setup->asked_id != NULL)
+		identity_format(sa->setup->asked_id, asked);
+	else
+		snprintf(asked, sizeof(asked), "whoever we are");
+	snprintf(why, AUTH_WHY_MAX,
+		 "no connection fits a peer that is %.60s and asks for %.60s with this kind of "
+		 "authentication; %.40s takes %.50s",
+		 peer, asked, sa->config->name, wanted);
+}
+
+/* The Child SA half of the answer: SAr2, TSi, TSr, or the error that says why there is none. */
+static void auth_child(struct ike *ike, struct ike_sa *sa, struct message *m)
+{
+	const struct ike_setup *s = sa->setup;
+	struct child_request *q = mem_new(sizeof(*q));
+	struct child_sa *child;
+
+	if (q == NULL)
+		return;
+	q->prefer = -1;
+	enum err e = child_request_read(ike, sa, &sa->inbound->sk.payloads, q);
+	if (e == ERR_NONE) {
+		e = child_install(ike, sa, &q->draft, (struct bytes){0},
+				  bytes_of(s->nonce_i, s->nonce_i_len),
+				  bytes_of(s->nonce_r, s->nonce_r_len), false, true, &child);
+		q->notify = NOTIFY_NO_ADDITIONAL_SAS;
+		if (e)
+			snprintf(q->why, sizeof(q->why), "it could not be installed: %s",
+				 err_name(e));
+	}
+	if (e == ERR_NONE) {
+		child_answer_write(m, q, &(struct child_offer){0});
+	} else {
+		sa_log(ike, sa, LOG_WARN, "no Child SA: %s", q->why);
+		ike_conn_failed(ike, sa->conn, "the IKE SA is up, but no Child SA: %s", q->why);
+		message_notify(m, q->notify, (struct bytes){0});
+	}
+	mem_free(q);
+}
+
+static void auth_answer(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	struct message m;
+	struct notify_part n;
+	bool initial_contact;
+
+	if (sa->inbound == NULL)
+		return;
+	if (auth_proved(sa, job)) {
+		sa_log(ike, sa, LOG_ERR, "our own authentication failed: %s", job->reason);
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, job->reason);
+		return;
+	}
+	ext_read(ike, sa, AT_AUTH_REQUEST, &sa->inbound->sk.payloads);
+	initial_contact = payloads_notify(&sa->inbound->sk.payloads, NOTIFY_INITIAL_CONTACT, &n);
+	sa_unlist_half_open(ike, sa);
+	sa->expire_at = 0;
+	sa_up(ike, sa);
+	sa_supersede(ike, sa, initial_contact);
+	/* sa_message_begin() takes ike->buffer: nothing may be sent until sa_respond(). */
+	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_AUTH, true, sa->recv_id);
+	auth_id_write(sa, &m);
+	auth_cert_write(sa, &m);
+	auth_proof_write(sa, &m);
+	auth_child(ike, sa, &m);
+	ext_write(ike, sa, AT_AUTH_RESPONSE, &m);
+	if (sa_respond(ike, sa, &m)) {
+		sa_kill(ike, sa, "the IKE_AUTH response could not be built");
+		return;
+	}
+	sa_setup_free(sa);
+	/* Children of ours that the peer does not make itself in a moment. */
+	ike_conn_later(ike, sa->conn);
+}
+
+static void auth_verified(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	char why[AUTH_WHY_MAX];
+	const char *reason = "out of memory";
+
+	if (sa->inbound == NULL)
+		return;
+	if (auth_checked(sa, job, &sa->inbound->sk.payloads, why)) {
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
+		return;
+	}
+	if (auth_prove(ike, sa, auth_answer, &reason))
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, reason);
+}
+
+static bool asked_id_read(struct ike_sa *sa, const struct payloads *ps)
+{
+	const struct payload *p = payloads_find(ps, PAYLOAD_IDR);
+	struct id_part part;
+
+	const char *reason;
+
+	if (p == NULL)
+		return true;
+	if (id_parse(p->body, &part, NULL))
+		return false;
+	/* A type that we do not take cannot be one of our identities, but is no error. */
+	return identity_from_wire(&sa->setup->asked_id, part.type, part.data, &reason) !=
+	       ERR_NO_MEMORY;
+}
+
+void auth_request(struct ike *ike, struct ike_sa *sa)
+{
+	const struct payloads *ps = &sa->inbound->sk.payloads;
+	const struct payload *id = payloads_find(ps, PAYLOAD_IDI);
+	char text[AUTH_WHY_MAX];
+	const char *why = "out of memory";
+
+	/* RFC 7296 2.23: the initiator may have moved to port 4500; we answer where it is. */
+	sa->path = sa->inbound->path;
+	if (id == NULL || payloads_find(ps, PAYLOAD_SA) == NULL ||
+	    payloads_find(ps, PAYLOAD_TSI) == NULL || payloads_find(ps, PAYLOAD_TSR) == NULL) {
+		auth_refuse(ike, sa, NOTIFY_INVALID_SYNTAX, "IDi, SA, TSi or TSr is missing");
+		return;
+	}
+	if (payloads_find(ps, PAYLOAD_AUTH) == NULL) {
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED,
+			    "the peer asks for EAP, which is not configured");
+		return;
+	}
+	if (auth_peer_id(sa, id) || !asked_id_read(sa, ps)) {
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, "the peer's identity is broken");
+		return;
+	}
+	struct ike_conn *conn = conn_choose(ike, sa, ps);
+	if (conn == NULL) {
+		explain_unknown(sa, text);
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, text);
+		return;
+	}
+	sa_set_conn(ike, sa, conn, conn->config);
+	sa->setup->cert_wanted = payloads_find(ps, PAYLOAD_CERTREQ) != NULL;
+	if (auth_local_id(sa) || auth_check(ike, sa, ps, auth_verified, &why))
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
+}

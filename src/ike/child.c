@@ -1,0 +1,553 @@
+#include "ike/child.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ikev2_names.h"
+#include "base/mem.h"
+#include "ike/narrow.h"
+#include "ike/offer.h"
+#include "ike/select.h"
+#include "ike/task.h"
+#include "wire/ts.h"
+
+#define TS_READ_MAX 64 /* selectors of a payload that we look at */
+/* How long the responder of a rekey waits for the peer to show that it has the new SA. */
+#define ACTIVATE_AFTER (3 * UINT64_C(1000000))
+/* Without extended sequence numbers a rekey is due well before 2^32 packets (RFC 4303 3.3.3, N13).
+ */
+#define SOFT_PACKETS_32 UINT64_C(0xe0000000)
+#define SOFT_PACKETS_64 (UINT64_C(1) << 62)
+
+struct child_sa *child_find(struct ike *ike, uint32_t spi_in)
+{
+	struct table_node *n = table_find(&ike->children, bytes_of(&spi_in, sizeof(spi_in)));
+
+	return n == NULL ? NULL : CONTAINER_OF(n, struct child_sa, by_spi);
+}
+
+struct child_sa *child_find_handle(struct ike *ike, uint32_t handle)
+{
+	struct table_node *n = table_find(&ike->handles, bytes_of(&handle, sizeof(handle)));
+
+	return n == NULL ? NULL : CONTAINER_OF(n, struct child_sa, by_handle);
+}
+
+struct child_sa *child_find_out(struct ike_sa *sa, uint32_t spi_out)
+{
+	LIST_EACH (&sa->children, node) {
+		struct child_sa *c = CONTAINER_OF(node, struct child_sa, of_sa);
+		if (c->spi_out == spi_out)
+			return c;
+	}
+	return NULL;
+}
+
+struct child_sa *child_of_index(struct ike_sa *sa, unsigned index)
+{
+	LIST_EACH (&sa->children, node) {
+		struct child_sa *c = CONTAINER_OF(node, struct child_sa, of_sa);
+		if (c->index == index && (c->state == CHILD_UP || c->state == CHILD_REKEYING))
+			return c;
+	}
+	return NULL;
+}
+
+uint32_t child_new_spi(struct ike *ike)
+{
+	uint32_t spi;
+
+	do
+		ike_random(ike, &spi, sizeof(spi));
+	while (spi < 256 || child_find(ike, spi) != NULL); /* RFC 4303 2.1 */
+	return spi;
+}
+
+static void limits_set(const struct ike_child_config *cfg, const struct child_draft *d,
+		       struct dataplane_child *p)
+{
+	const uint64_t most = d->suite.esn ? SOFT_PACKETS_64 : SOFT_PACKETS_32;
+
+	p->soft_packets =
+	    cfg->rekey_packets != 0 && cfg->rekey_packets < most ? cfg->rekey_packets : most;
+	p->hard_packets = p->soft_packets + p->soft_packets / 8;
+	if (!d->suite.esn && p->hard_packets > UINT32_MAX)
+		p->hard_packets = UINT32_MAX;
+	p->soft_octets = cfg->rekey_octets;
+	p->hard_octets = cfg->rekey_octets + cfg->rekey_octets / 8;
+}
+
+static enum err plane_install(struct ike *ike, const struct child_sa *c,
+			      const struct child_draft *d, const struct child_keys *keys,
+			      bool we_initiate, bool activate)
+{
+	const struct ike_sa *sa = c->sa;
+	const struct ike_child_config *cfg = child_config(c);
+	struct dataplane_child p = {
+	    .handle = c->handle,
+	    .policy = cfg->policy,
+	    .spi_in = d->spi_in,
+	    .spi_out = d->spi_out,
+	    .mode = d->mode,
+	    .outer = sa->path,
+	    .udp_encap = sa->path.natt,
+	    .follow_peer = sa->nat_there && !sa->nat_here,
+	    .suite = d->suite.protect,
+	    .esn = d->suite.esn,
+	    .in = we_initiate ? keys->from_responder : keys->from_initiator,
+	    .out = we_initiate ? keys->from_initiator : keys->from_responder,
+	    .replay_window = cfg->replay_window,
+	    .df = cfg->df,
+	    .copy_dscp = cfg->copy_dscp,
+	    .ecn = cfg->ecn,
+	    .local = c->local,
+	    .n_local = c->n_local,
+	    .remote = c->remote,
+	    .n_remote = c->n_remote,
+	    .activate = activate,
+	};
+
+	limits_set(cfg, d, &p);
+	return ike->cb.plane->child_install(ike->cb.plane_ctx, &p);
+}
+
+static void timers_set(struct ike *ike, struct child_sa *c, bool activate)
+{
+	const uint64_t life = child_config(c)->rekey_time;
+
+	c->since = ike->now;
+	c->activate_at = activate ? 0 : ike->now + ACTIVATE_AFTER;
+	if (life == 0)
+		return;
+	c->rekey_at = ike->now + ike_jitter(ike, life);
+	c->expire_at = ike->now + life + life / 4;
+}
+
+static struct child_sa *child_new(struct ike *ike, struct ike_sa *sa, const struct child_draft *d)
+{
+	struct child_sa *c = mem_new(sizeof(*c));
+	const size_t n = d->n_local + d->n_remote;
+
+	if (c == NULL)
+		return NULL;
+	c->local = mem_new((n == 0 ? 1 : n) * sizeof(*c->local));
+	if (c->local == NULL || ike_handle_take(ike, &c->handle)) {
+		mem_free(c->local);
+		mem_free(c);
+		return NULL;
+	}
+	memcpy(c->local, d->local, d->n_local * sizeof(*c->local));
+	c->remote = c->local + d->n_local;
+	memcpy(c->remote, d->remote, d->n_remote * sizeof(*c->remote));
+	c->n_local = (uint16_t)d->n_local;
+	c->n_remote = (uint16_t)d->n_remote;
+	c->sa = sa;
+	c->index = d->index;
+	c->spi_in = d->spi_in;
+	c->spi_out = d->spi_out;
+	c->suite = d->suite;
+	c->mode = d->mode;
+	return c;
+}
+
+static void child_free(struct ike *ike, struct child_sa *c)
+{
+	ike_handle_give(ike, c->handle);
+	mem_free(c->local);
+	mem_free(c);
+}
+
+static void child_announce(struct ike *ike, const struct child_sa *c)
+{
+	char suite[IKE_SUITE_TEXT_MAX];
+	char local[SELECTOR_TEXT_MAX], remote[SELECTOR_TEXT_MAX];
+
+	sa_log(ike, c->sa, LOG_INFO, "Child SA %s is up: %s%s === %s%s, %s, SPIs %08x in %08x out",
+	       child_config(c)->name, selector_format(&c->local[0], local),
+	       c->n_local > 1 ? " ..." : "", selector_format(&c->remote[0], remote),
+	       c->n_remote > 1 ? " ..." : "", ike_suite_format(&c->suite, suite), c->spi_in,
+	       c->spi_out);
+}
+
+enum err child_install(struct ike *ike, struct ike_sa *sa, const struct child_draft *d,
+		       struct bytes secret, struct bytes nonce_i, struct bytes nonce_r,
+		       bool we_initiate, bool activate, struct child_sa **out)
+{
+	struct child_keys keys;
+	struct child_sa *c = child_new(ike, sa, d);
+
+	if (c == NULL)
+		return ERR_NO_MEMORY;
+	enum err e = child_keys_derive(ike->crypto, sa->suite.prf, ike_keys_d(&sa->keys),
+				       &d->suite.protect, secret, nonce_i, nonce_r, &keys);
+	if (e == ERR_NONE)
+		e = plane_install(ike, c, d, &keys, we_initiate, activate);
+	child_keys_erase(&keys);
+	if (e) {
+		child_free(ike, c);
+		return e;
+	}
+	c->active = activate;
+	c->initiated = we_initiate;
+	timers_set(ike, c, activate);
+	list_append(&sa->children, &c->of_sa);
+	table_add(&ike->children, &c->by_spi);
+	table_add(&ike->handles, &c->by_handle);
+	child_announce(ike, c);
+	ike_tell(ike, IKE_EVENT_CHILD_UP, sa, c, NULL);
+	*out = c;
+	return ERR_NONE;
+}
+
+void child_activate(struct ike *ike, struct child_sa *c)
+{
+	c->activate_at = 0;
+	if (c->active)
+		return;
+	c->active = true;
+	ike->cb.plane->child_activate(ike->cb.plane_ctx, c->handle);
+}
+
+void child_remove(struct ike *ike, struct child_sa *c, const char *reason)
+{
+	struct child_sa *next = c->successor == 0 ? NULL : child_find(ike, c->successor);
+
+	/* The old one goes: whatever the peer has shown so far, only the new one is left. */
+	if (next != NULL)
+		child_activate(ike, next);
+	ike->cb.plane->child_remove(ike->cb.plane_ctx, c->handle);
+	sa_log(ike, c->sa, LOG_INFO, "Child SA %s with SPI %08x is gone%s%s", child_config(c)->name,
+	       c->spi_in, reason ? ": " : "", reason ? reason : "");
+	ike_tell(ike, IKE_EVENT_CHILD_DOWN, c->sa, c, reason);
+	list_remove(&c->of_sa);
+	table_remove(&ike->children, &c->by_spi);
+	table_remove(&ike->handles, &c->by_handle);
+	child_free(ike, c);
+}
+
+void child_delete(struct ike *ike, struct child_sa *c)
+{
+	if (c->state == CHILD_DELETING)
+		return;
+	c->state = CHILD_DELETING;
+	if (task_add(ike, c->sa, TASK_CHILD_DELETE, c->spi_in) == NULL)
+		child_remove(ike, c, "the peer could not be told");
+}
+
+void child_delete_spi(struct ike *ike, struct ike_sa *sa, uint32_t spi_in)
+{
+	task_add(ike, sa, TASK_CHILD_DELETE, spi_in);
+}
+
+void child_inherit(struct ike *ike, struct ike_sa *from, struct ike_sa *to)
+{
+	(void)ike;
+	LIST_EACH (&from->children, node) {
+		struct child_sa *c = CONTAINER_OF(node, struct child_sa, of_sa);
+		list_remove(node);
+		list_append(&to->children, node);
+		c->sa = to;
+	}
+}
+
+void child_refused(struct ike *ike, struct ike_sa *sa, unsigned index, const struct notify_part *n)
+{
+	const struct ike_child_config *cfg = &sa->config->children[index];
+	char text[IKE_EXPLAIN_MAX];
+	char name[IKEV2_NAME_MAX];
+	const char *what = notify_name(n->type, name);
+
+	if (n->type == NOTIFY_NO_PROPOSAL_CHOSEN)
+		what = ike_explain_refusal(&cfg->esp, true, text, sizeof(text));
+	else if (n->type == NOTIFY_TS_UNACCEPTABLE)
+		what = "TS_UNACCEPTABLE: the peer has no child whose local-ts and remote-ts mirror "
+		       "ours";
+	if (sa->conn != NULL)
+		ike_conn_failed(ike, sa->conn, "the peer refused child %s: %s", cfg->name, what);
+}
+
+void child_draft_start(const struct ike_sa *sa, struct child_draft *d, unsigned index,
+		       uint32_t spi_in)
+{
+	const struct ike_child_config *cfg = &sa->config->children[index];
+
+	memset(d, 0, sizeof(*d));
+	d->index = (uint16_t)index;
+	d->spi_in = spi_in;
+	d->mode = cfg->mode;
+	d->n_local = cfg->n_local < CHILD_SELECTORS_MAX ? cfg->n_local : CHILD_SELECTORS_MAX;
+	d->n_remote = cfg->n_remote < CHILD_SELECTORS_MAX ? cfg->n_remote : CHILD_SELECTORS_MAX;
+	memcpy(d->local, cfg->local, d->n_local * sizeof(d->local[0]));
+	memcpy(d->remote, cfg->remote, d->n_remote * sizeof(d->remote[0]));
+}
+
+static void nonce_and_ke_write(struct message *m, const struct child_offer *o)
+{
+	if (o->nonce.n > 0)
+		message_payload(m, PAYLOAD_NONCE, o->nonce);
+	if (o->ke == NULL)
+		return;
+	ke_write(message_payload_begin(m, PAYLOAD_KE), o->ke->id, o->ke_value);
+	message_payload_end(m);
+}
+
+static void ts_payloads_write(struct message *m, const struct child_draft *d, bool local_first)
+{
+	const struct bytes none = {0};
+	struct writer *w = message_payload_begin(m, PAYLOAD_TSI);
+
+	if (local_first)
+		ts_write(w, d->local, d->n_local, none);
+	else
+		ts_write(w, d->remote, d->n_remote, none);
+	message_payload_end(m);
+	w = message_payload_begin(m, PAYLOAD_TSR);
+	if (local_first)
+		ts_write(w, d->remote, d->n_remote, none);
+	else
+		ts_write(w, d->local, d->n_local, none);
+	message_payload_end(m);
+}
+
+static struct bytes spi_octets(uint32_t spi, uint8_t octets[4])
+{
+	struct writer w = writer_of(octets, 4);
+
+	writer_u32(&w, spi);
+	return bytes_of(octets, 4);
+}
+
+void child_offer_write(struct ike_sa *sa, struct message *m, const struct child_draft *d,
+		       const struct child_offer *o)
+{
+	uint8_t spi[4];
+
+	if (d->mode == ESP_MODE_TRANSPORT)
+		message_notify(m, NOTIFY_USE_TRANSPORT_MODE, (struct bytes){0});
+	ike_offer_write(message_payload_begin(m, PAYLOAD_SA), &sa->config->children[d->index].esp,
+			spi_octets(d->spi_in, spi), o->with_ke);
+	message_payload_end(m);
+	nonce_and_ke_write(m, o);
+	ts_payloads_write(m, d, true);
+}
+
+static uint32_t choice_spi(const struct ike_choice *c)
+{
+	struct reader r = reader_of(bytes_of(c->spi, c->spi_len));
+
+	return c->spi_len == 4 ? reader_u32(&r) : 0;
+}
+
+/* Both TS payloads; found is set by ts_parse(). */
+struct ts_pair {
+	struct selector i[TS_READ_MAX], r[TS_READ_MAX];
+	struct ts_found found_i, found_r;
+};
+
+static enum err ts_read(const struct payloads *ps, struct ts_pair *ts, const char **reason)
+{
+	const struct payload *i = payloads_find(ps, PAYLOAD_TSI);
+	const struct payload *r = payloads_find(ps, PAYLOAD_TSR);
+
+	*reason = "TSi or TSr is missing";
+	if (i == NULL || r == NULL)
+		return ERR_SYNTAX;
+	enum err e = ts_parse(i->body, ts->i, TS_READ_MAX, &ts->found_i, reason);
+	if (e == ERR_NONE || e == ERR_LIMIT)
+		e = ts_parse(r->body, ts->r, TS_READ_MAX, &ts->found_r, reason);
+	return e == ERR_LIMIT ? ERR_NONE : e;
+}
+
+static enum err answer_ts_read(const struct payloads *ps, struct child_draft *d,
+			       const char **reason)
+{
+	struct ts_pair *ts = mem_new(sizeof(*ts));
+	struct narrowed *n = mem_new(sizeof(*n));
+	enum err e = ERR_NO_MEMORY;
+
+	*reason = "out of memory";
+	if (ts != NULL && n != NULL)
+		e = ts_read(ps, ts, reason);
+	if (e == ERR_NONE)
+		e = narrow_check((struct selectors){d->local, d->n_local},
+				 (struct selectors){d->remote, d->n_remote},
+				 (struct selectors){ts->i, ts->found_i.n},
+				 (struct selectors){ts->r, ts->found_r.n}, n, reason);
+	if (e == ERR_NONE) {
+		memcpy(d->local, n->local, sizeof(d->local));
+		memcpy(d->remote, n->remote, sizeof(d->remote));
+		d->n_local = n->n_local;
+		d->n_remote = n->n_remote;
+	}
+	mem_free(ts);
+	mem_free(n);
+	return e;
+}
+
+enum err child_answer_read(struct ike_sa *sa, const struct payloads *ps, struct child_draft *d,
+			   uint16_t ke_sent, bool with_ke, const char **reason)
+{
+	const struct ike_terms terms = {
+	    .protocol = PROTOCOL_ESP, .with_ke = with_ke, .ke_sent = ke_sent};
+	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
+	struct ike_choice choice;
+	struct notify_part n;
+
+	*reason = "the SA payload is missing";
+	if (p == NULL)
+		return ERR_SYNTAX;
+	enum err e =
+	    ike_check_answer(&sa->config->children[d->index].esp, &terms, p->body, &choice, reason);
+	if (e)
+		return e;
+	d->suite = choice.suite;
+	d->spi_out = choice_spi(&choice);
+	*reason = "its SPI is not four octets of 256 or more";
+	if (d->spi_out < 256)
+		return ERR_SYNTAX; /* N31, RFC 4303 2.1 */
+	/* RFC 7296 1.3.1: without the notify the responder declines transport mode. */
+	*reason = "the peer declines transport mode";
+	if (d->mode == ESP_MODE_TRANSPORT && !payloads_notify(ps, NOTIFY_USE_TRANSPORT_MODE, &n))
+		return ERR_AUTH;
+	return answer_ts_read(ps, d, reason);
+}
+
+/* How well child `index` fits the proposed selectors: 0 not at all. */
+static int child_fit(const struct ike_sa *sa, unsigned index, const struct ts_pair *ts,
+		     bool transport, struct narrowed *n)
+{
+	const struct ike_child_config *cfg = &sa->config->children[index];
+
+	if (cfg->mode == ESP_MODE_TRANSPORT && !transport)
+		return 0;
+	if (narrow_respond((struct selectors){ts->i, ts->found_i.n},
+			   (struct selectors){ts->r, ts->found_r.n},
+			   (struct selectors){cfg->local, cfg->n_local},
+			   (struct selectors){cfg->remote, cfg->n_remote}, n))
+		return 0;
+	return n->packet_fits ? 3 : n->whole ? 2 : 1;
+}
+
+static void draft_take(struct child_request *q, const struct ike_sa *sa, unsigned index,
+		       const struct narrowed *n)
+{
+	struct child_draft *d = &q->draft;
+
+	d->index = (uint16_t)index;
+	d->mode = sa->config->children[index].mode;
+	memcpy(d->local, n->local, sizeof(d->local));
+	memcpy(d->remote, n->remote, sizeof(d->remote));
+	d->n_local = n->n_local;
+	d->n_remote = n->n_remote;
+	q->more_possible = n->more_possible;
+	q->transport = d->mode == ESP_MODE_TRANSPORT;
+}
+
+/* The child of the best fit; -1: none, and q says why. */
+static int child_choose(struct ike_sa *sa, const struct payloads *ps, struct child_request *q,
+			struct ts_pair *ts, struct narrowed *n)
+{
+	const struct ike_connection *c = sa->config;
+	struct notify_part notify;
+	const bool transport = payloads_notify(ps, NOTIFY_USE_TRANSPORT_MODE, &notify);
+	int best = -1, best_fit = 0;
+
+	for (unsigned i = 0; i < c->n_children; i++) {
+		if (q->prefer >= 0 && (unsigned)q->prefer != i)
+			continue;
+		int fit = child_fit(sa, i, ts, transport, n);
+		if (fit > best_fit) {
+			best_fit = fit;
+			best = (int)i;
+			draft_take(q, sa, i, n);
+		}
+	}
+	if (best < 0) {
+		const struct ike_child_config *cfg = &c->children[q->prefer < 0 ? 0 : q->prefer];
+		q->notify = NOTIFY_TS_UNACCEPTABLE;
+		narrow_explain((struct selectors){ts->i, ts->found_i.n},
+			       (struct selectors){ts->r, ts->found_r.n},
+			       (struct selectors){cfg->local, cfg->n_local},
+			       (struct selectors){cfg->remote, cfg->n_remote}, q->why,
+			       sizeof(q->why));
+	}
+	return best;
+}
+
+static enum err child_suite_choose(struct ike *ike, struct ike_sa *sa, struct bytes body,
+				   struct child_request *q)
+{
+	const struct ike_terms terms = {
+	    .protocol = PROTOCOL_ESP, .with_ke = q->with_ke, .ke_sent = q->ke_sent};
+	const struct ike_suites *ours = &sa->config->children[q->draft.index].esp;
+	const char *reason = "no reason";
+	enum err e = ike_select(ours, &terms, body, &q->choice, &reason);
+
+	if (e == ERR_NOT_FOUND) {
+		q->notify = NOTIFY_NO_PROPOSAL_CHOSEN;
+		ike_explain_mismatch(ours, &terms, body, q->why, sizeof(q->why));
+		return e;
+	}
+	if (e) {
+		q->notify = NOTIFY_INVALID_SYNTAX;
+		snprintf(q->why, sizeof(q->why), "%s", reason);
+		return e;
+	}
+	if (q->choice.ke_other) {
+		q->notify = NOTIFY_INVALID_KE_PAYLOAD;
+		snprintf(q->why, sizeof(q->why), "the key exchange method is to be %s",
+			 q->choice.suite.ke->name);
+		return ERR_NONE;
+	}
+	q->draft.suite = q->choice.suite;
+	q->draft.spi_out = choice_spi(&q->choice);
+	q->draft.spi_in = child_new_spi(ike);
+	if (q->draft.spi_out < 256) {
+		q->notify = NOTIFY_INVALID_SYNTAX;
+		snprintf(q->why, sizeof(q->why), "the SPI %u is reserved", q->draft.spi_out);
+		return ERR_SYNTAX; /* N31 */
+	}
+	return ERR_NONE;
+}
+
+enum err child_request_read(struct ike *ike, struct ike_sa *sa, const struct payloads *ps,
+			    struct child_request *q)
+{
+	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
+	struct ts_pair *ts = mem_new(sizeof(*ts));
+	struct narrowed *n = mem_new(sizeof(*n));
+	const char *reason = "out of memory";
+	enum err e = ERR_NO_MEMORY;
+
+	q->notify = NOTIFY_NO_ADDITIONAL_SAS;
+	if (ts != NULL && n != NULL) {
+		e = ts_read(ps, ts, &reason);
+		q->notify = NOTIFY_INVALID_SYNTAX;
+	}
+	if (e) {
+		snprintf(q->why, sizeof(q->why), "%s", reason);
+	} else if (child_choose(sa, ps, q, ts, n) < 0) {
+		e = ERR_NOT_FOUND;
+	} else {
+		e = child_suite_choose(ike, sa, p->body, q);
+	}
+	mem_free(ts);
+	mem_free(n);
+	return e;
+}
+
+void child_answer_write(struct message *m, const struct child_request *q,
+			const struct child_offer *o)
+{
+	uint8_t spi[4];
+
+	if (q->transport)
+		message_notify(m, NOTIFY_USE_TRANSPORT_MODE, (struct bytes){0});
+	if (q->more_possible)
+		message_notify(m, NOTIFY_ADDITIONAL_TS_POSSIBLE, (struct bytes){0});
+	ike_choice_write(message_payload_begin(m, PAYLOAD_SA), &q->choice,
+			 spi_octets(q->draft.spi_in, spi));
+	message_payload_end(m);
+	nonce_and_ke_write(m, o);
+	ts_payloads_write(m, &q->draft, false);
+}

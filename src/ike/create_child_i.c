@@ -1,0 +1,392 @@
+/* CREATE_CHILD_SA as initiator: a new Child SA, the rekey of one, and the rekey of the IKE SA
+ * (RFC 7296 1.3, 2.8, 2.17, 2.18, 2.25). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ikev2_names.h"
+#include "base/mem.h"
+#include "ike/create_child.h"
+#include "ike/ext/ext.h"
+#include "ike/offer.h"
+
+#define KE_TRIES_MAX 3
+#define SECOND       UINT64_C(1000000)
+
+void create_state_free(struct create_state *c)
+{
+	if (c == NULL)
+		return;
+	ke_private_free(c->private);
+	mem_free(c->ke_value);
+	mem_free_secret(c, sizeof(*c));
+}
+
+/* The exchange came to nothing; what it was about stays as it is. */
+static void create_failed(struct ike *ike, struct ike_sa *sa, struct ike_task *t, const char *why)
+{
+	struct child_sa *old = child_find(ike, t->child_spi);
+	const bool rival = t->create != NULL && t->create->rival.there;
+
+	sa_log(ike, sa, LOG_WARN, "%s failed: %s", task_kind_name((enum task_kind)t->kind), why);
+	if (old != NULL && old->sa == sa && old->state == CHILD_REKEYING)
+		old->state = rival ? CHILD_REPLACED : CHILD_UP;
+	if (t->kind == TASK_CHILD_CREATE && sa->conn != NULL)
+		ike_conn_failed(ike, sa->conn, "child %s failed: %s",
+				sa->config->children[t->child_index].name, why);
+	if (t->kind == TASK_IKE_REKEY && rival)
+		rekey_ike_replaced(ike, sa);
+	task_done(ike, sa, t);
+}
+
+static void ike_rekey_write(struct ike_sa *sa, struct message *m, const struct create_state *c)
+{
+	uint8_t spi[8];
+	struct writer w = writer_of(spi, sizeof(spi));
+
+	writer_u64(&w, c->ike_spi);
+	ike_offer_write(message_payload_begin(m, PAYLOAD_SA), &sa->config->ike, BYTES_OF(spi),
+			true);
+	message_payload_end(m);
+	message_payload(m, PAYLOAD_NONCE, BYTES_OF(c->nonce));
+	ke_write(message_payload_begin(m, PAYLOAD_KE), c->ke->id,
+		 bytes_of(c->ke_value, c->ke->init_len));
+	message_payload_end(m);
+}
+
+static void create_send(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
+{
+	struct create_state *c = t->create;
+	struct message m;
+
+	sa_message_begin(ike, sa, &m, EXCHANGE_CREATE_CHILD_SA, false, sa->send_id);
+	if (t->kind == TASK_IKE_REKEY) {
+		ike_rekey_write(sa, &m, c);
+	} else {
+		const struct child_offer o = {
+		    .with_ke = true,
+		    .nonce = BYTES_OF(c->nonce),
+		    .ke = c->ke,
+		    .ke_value = bytes_of(c->ke_value, c->ke == NULL ? 0 : c->ke->init_len),
+		};
+		/* RFC 7296 1.3.3: the SPI that we receive with. */
+		if (t->kind == TASK_CHILD_REKEY)
+			message_notify_spi(&m, PROTOCOL_ESP, t->child_spi, NOTIFY_REKEY_SA);
+		child_draft_start(sa, &c->draft, t->child_index, c->child_spi);
+		child_offer_write(sa, &m, &c->draft, &o);
+	}
+	ext_write(ike, sa, AT_CHILD_REQUEST, &m);
+	if (task_send(ike, sa, t, &m))
+		create_failed(ike, sa, t, "the request could not be built");
+}
+
+static void create_generated(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	struct ike_task *t = task_by_serial(sa, job->task);
+
+	if (t == NULL || t->create == NULL)
+		return;
+	if (job->result) {
+		create_failed(ike, sa, t, job->reason);
+		return;
+	}
+	t->create->private = job->private;
+	t->create->ke_value = job->value;
+	job->private = NULL;
+	job->value = NULL;
+	create_send(ike, sa, t);
+}
+
+/* Which method goes into the KE payload: what the peer asked for, what worked the last time, the
+ * first of the offer. NULL: none (a Child SA without a key exchange of its own). */
+static const struct ke_desc *create_ke(const struct ike_sa *sa, const struct ike_task *t,
+				       const struct child_sa *old)
+{
+	const struct ike_suites *ours = t->kind == TASK_IKE_REKEY
+					    ? &sa->config->ike
+					    : &sa->config->children[t->child_index].esp;
+
+	if (t->ke_method != KE_NONE)
+		return ke_find(t->ke_method);
+	if (t->kind == TASK_IKE_REKEY && ike_offer_has_ke(ours, sa->suite.ke->id))
+		return sa->suite.ke;
+	if (old != NULL && old->suite.ke != NULL && ike_offer_has_ke(ours, old->suite.ke->id))
+		return old->suite.ke;
+	return ike_offer_first_ke(ours);
+}
+
+void create_child_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
+{
+	struct child_sa *old = NULL;
+	struct ike_job *job;
+
+	if (t->kind == TASK_CHILD_REKEY) {
+		old = child_find(ike, t->child_spi);
+		if (old == NULL || old->sa != sa || old->state != CHILD_UP) {
+			task_done(ike, sa, t); /* it went, or was rekeyed, while this waited */
+			return;
+		}
+		old->state = CHILD_REKEYING;
+		t->child_index = old->index;
+	}
+	if (t->kind == TASK_CHILD_CREATE && child_of_index(sa, t->child_index) != NULL) {
+		task_done(ike, sa, t);
+		return;
+	}
+	t->create = mem_new(sizeof(*t->create));
+	if (t->create == NULL) {
+		create_failed(ike, sa, t, "out of memory");
+		return;
+	}
+	ike_random(ike, t->create->nonce, CREATE_NONCE_LEN);
+	t->create->ike_spi = sa_new_spi(ike);
+	t->create->child_spi = child_new_spi(ike);
+	t->create->ke = create_ke(sa, t, old);
+	if (t->create->ke == NULL) {
+		create_send(ike, sa, t);
+		return;
+	}
+	job = ike_job_new(IKE_JOB_KE_GENERATE);
+	if (job != NULL) {
+		job->ke = t->create->ke;
+		job->task = t->serial;
+		ike_random(ike, job->seed, sizeof(job->seed));
+	}
+	if (ike_job_submit(ike, sa, job, create_generated))
+		create_failed(ike, sa, t, "out of memory");
+}
+
+/* RFC 7296 1.3, 2.7: once more, with the method that the peer names, if we offered it (N9). */
+static void create_other_ke(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+			    struct bytes data)
+{
+	const struct ike_suites *ours = t->kind == TASK_IKE_REKEY
+					    ? &sa->config->ike
+					    : &sa->config->children[t->child_index].esp;
+	struct reader r = reader_of(data);
+	const uint16_t method = reader_u16(&r);
+	struct child_sa *old = child_find(ike, t->child_spi);
+
+	if (!reader_done(&r) || ke_find(method) == NULL || !ike_offer_has_ke(ours, method) ||
+	    ++t->ke_tries > KE_TRIES_MAX) {
+		create_failed(ike, sa, t,
+			      "the peer insists on a key exchange method that we did not offer");
+		return;
+	}
+	if (old != NULL && old->state == CHILD_REKEYING && !t->create->rival.there)
+		old->state = CHILD_UP;
+	t->ke_method = method;
+	task_postpone(ike, sa, t, 0);
+}
+
+/* RFC 7296 2.25: the peer is about the same thing, or has lost it. */
+static void create_refused(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+			   const struct notify_part *n)
+{
+	struct child_sa *old = child_find(ike, t->child_spi);
+	char name[IKEV2_NAME_MAX];
+	char why[120];
+
+	switch (n->type) {
+	case NOTIFY_INVALID_KE_PAYLOAD:
+		create_other_ke(ike, sa, t, n->data);
+		return;
+	case NOTIFY_TEMPORARY_FAILURE:
+		if (t->create->rival.there) {
+			create_failed(ike, sa, t, "the peer is rekeying it itself");
+			return;
+		}
+		if (old != NULL && old->state == CHILD_REKEYING)
+			old->state = CHILD_UP;
+		sa_log(ike, sa, LOG_INFO, "the peer is busy (TEMPORARY_FAILURE); trying again");
+		task_postpone(ike, sa, t, SECOND + ike_random_below(ike, 4 * SECOND));
+		return;
+	case NOTIFY_CHILD_SA_NOT_FOUND:
+		/* RFC 7296 2.25: the peer has no such Child SA: ours is of no use. */
+		if (old != NULL && old->sa == sa && t->kind == TASK_CHILD_REKEY &&
+		    !t->create->rival.there) {
+			child_remove(ike, old, "the peer no longer has it");
+			if (sa->conn != NULL)
+				ike_conn_lost(ike, sa->conn, "the peer no longer has a Child SA");
+		}
+		task_done(ike, sa, t);
+		return;
+	case NOTIFY_NO_ADDITIONAL_SAS:
+		/* RFC 7296 1.3: the peer is done with this IKE SA; a new one is needed. */
+		create_failed(ike, sa, t, "the peer makes no more Child SAs in this IKE SA");
+		if (sa->state == SA_UP && t->kind != TASK_CHILD_CREATE)
+			sa_reauthenticate(ike, sa);
+		return;
+	default:
+		break;
+	}
+	if (t->kind == TASK_CHILD_CREATE) {
+		child_refused(ike, sa, t->child_index, n);
+		task_done(ike, sa, t);
+		return;
+	}
+	snprintf(why, sizeof(why), "the peer answered %s", notify_name(n->type, name));
+	create_failed(ike, sa, t, why);
+}
+
+static void child_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+			   struct bytes secret)
+{
+	struct create_state *c = t->create;
+	struct child_sa *old = t->kind == TASK_CHILD_REKEY ? child_find(ike, t->child_spi) : NULL;
+	struct child_sa *fresh;
+	/* The new one carries traffic at once: the peer had it before it answered. Unless this may
+	 * be the one that goes (RFC 7296 2.8.1). */
+	const bool activate = !c->rival.there;
+	enum err e =
+	    child_install(ike, sa, &c->draft, secret, BYTES_OF(c->nonce),
+			  bytes_of(c->peer_nonce, c->peer_nonce_len), true, activate, &fresh);
+
+	if (e) {
+		child_delete_spi(ike, sa, c->child_spi);
+		create_failed(ike, sa, t, err_name(e));
+		return;
+	}
+	if (t->kind == TASK_CHILD_REKEY)
+		rekey_child_settle(ike, sa, old, fresh, c);
+	else if (sa->conn != NULL)
+		ike_conn_state(ike, sa->conn, IKE_STATE_UP, "up");
+	task_done(ike, sa, t);
+}
+
+static void ike_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+			 struct bytes secret)
+{
+	struct create_state *c = t->create;
+	struct ike_sa *fresh;
+	enum err e =
+	    rekey_ike_make(ike, sa, true, c->ike_spi, c->peer_spi, &c->suite, secret,
+			   BYTES_OF(c->nonce), bytes_of(c->peer_nonce, c->peer_nonce_len), &fresh);
+
+	if (e) {
+		create_failed(ike, sa, t, err_name(e));
+		return;
+	}
+	rekey_ike_settle(ike, sa, fresh, c);
+}
+
+static void create_finished(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	struct ike_task *t = task_by_serial(sa, job->task);
+
+	if (t == NULL || t->create == NULL)
+		return;
+	if (job->result)
+		create_failed(ike, sa, t, job->reason);
+	else if (t->kind == TASK_IKE_REKEY)
+		ike_complete(ike, sa, t, bytes_of(job->secret, job->ke->secret_len));
+	else
+		child_complete(ike, sa, t, bytes_of(job->secret, job->ke->secret_len));
+}
+
+static enum err ike_answer_read(const struct ike_sa *sa, const struct payloads *ps,
+				struct create_state *c, const char **reason)
+{
+	const struct ike_terms terms = {.protocol = PROTOCOL_IKE,
+					.ike_spi_len = IKE_SPI_LEN,
+					.with_ke = true,
+					.ke_sent = c->ke->id};
+	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
+	struct ike_choice choice;
+
+	*reason = "the SA payload is missing";
+	if (p == NULL)
+		return ERR_SYNTAX;
+	enum err e = ike_check_answer(&sa->config->ike, &terms, p->body, &choice, reason);
+	if (e)
+		return e;
+	struct reader r = reader_of(bytes_of(choice.spi, choice.spi_len));
+	c->peer_spi = reader_u64(&r);
+	c->suite = choice.suite;
+	*reason = "the new SPI is missing or zero";
+	return reader_done(&r) && c->peer_spi != 0 ? ERR_NONE : ERR_SYNTAX; /* N31 */
+}
+
+/* Reads nonce and KE payload of the answer, beside what is special to the kind. */
+static enum err answer_read(struct ike_sa *sa, struct ike_task *t, const struct payloads *ps,
+			    struct ke_part *ke, const char **reason)
+{
+	struct create_state *c = t->create;
+	const struct payload *nonce = payloads_find(ps, PAYLOAD_NONCE);
+	const struct payload *p = payloads_find(ps, PAYLOAD_KE);
+	struct bytes octets;
+	const uint16_t sent = c->ke == NULL ? KE_NONE : c->ke->id;
+	enum err e = t->kind == TASK_IKE_REKEY
+			 ? ike_answer_read(sa, ps, c, reason)
+			 : child_answer_read(sa, ps, &c->draft, sent, true, reason);
+
+	if (e)
+		return e;
+	*reason = "the nonce is missing";
+	if (nonce == NULL || nonce_parse(nonce->body, &octets, reason))
+		return ERR_SYNTAX;
+	memcpy(c->peer_nonce, octets.p, octets.n);
+	c->peer_nonce_len = octets.n;
+	/* What the peer chose may do without the key exchange that we began, where NONE was
+	 * offered. */
+	const struct ke_desc *chosen = t->kind == TASK_IKE_REKEY ? c->suite.ke : c->draft.suite.ke;
+	if (chosen == NULL) {
+		*ke = (struct ke_part){0};
+		return ERR_NONE;
+	}
+	*reason = "the KE payload is missing, or of another method or length";
+	if (p == NULL || ke_parse(p->body, ke, reason) || ke->method != chosen->id ||
+	    ke->data.n != chosen->resp_len)
+		return ERR_SYNTAX;
+	return ERR_NONE;
+}
+
+static void create_finish(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+			  const struct ke_part *ke)
+{
+	struct ike_job *job = ike_job_new(IKE_JOB_KE_FINISH);
+
+	if (job != NULL) {
+		job->ke = t->create->ke;
+		job->task = t->serial;
+		job->private = t->create->private;
+		t->create->private = NULL;
+		job->peer = mem_copy(ke->data);
+		job->peer_len = ke->data.n;
+	}
+	if (ike_job_submit(ike, sa, job, create_finished))
+		create_failed(ike, sa, t, "out of memory");
+}
+
+void create_child_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+			   struct ike_inbound *in)
+{
+	const struct payloads *ps = &in->sk.payloads;
+	struct notify_part n;
+	struct ke_part ke;
+	const char *reason = "no reason";
+
+	t->response = in;
+	if (sa->state == SA_DELETING) {
+		task_done(ike, sa, t); /* too late: it goes */
+		return;
+	}
+	if (payloads_find(ps, PAYLOAD_SA) == NULL) {
+		if (payloads_error(ps, &n))
+			create_refused(ike, sa, t, &n);
+		else
+			create_failed(ike, sa, t, "the answer holds neither an SA nor an error");
+		return;
+	}
+	ext_read(ike, sa, AT_CHILD_RESPONSE, ps);
+	if (answer_read(sa, t, ps, &ke, &reason)) {
+		/* The peer has made what we cannot take: it is told to let it go. */
+		if (t->kind != TASK_IKE_REKEY)
+			child_delete_spi(ike, sa, t->create->child_spi);
+		create_failed(ike, sa, t, reason);
+		return;
+	}
+	if (ke.method == KE_NONE)
+		child_complete(ike, sa, t, (struct bytes){0});
+	else
+		create_finish(ike, sa, t, &ke);
+}

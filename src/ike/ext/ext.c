@@ -1,0 +1,29 @@
+#include "ike/ext/ext.h"
+
+extern const struct ike_extension ext_signature_hashes;
+
+const struct ike_extension *const ike_extensions[] = {
+    &ext_signature_hashes,
+};
+const size_t ike_n_extensions = sizeof(ike_extensions) / sizeof(ike_extensions[0]);
+
+void ext_write(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m)
+{
+	for (size_t i = 0; i < ike_n_extensions; i++)
+		if (ike_extensions[i]->write != NULL)
+			ike_extensions[i]->write(ike, sa, at, m);
+}
+
+void ext_read(struct ike *ike, struct ike_sa *sa, enum ike_point at, const struct payloads *ps)
+{
+	struct notify_part n;
+
+	for (const struct payload *p = NULL; (p = payloads_next(ps, PAYLOAD_NOTIFY, p)) != NULL;) {
+		if (notify_parse(p->body, &n, NULL))
+			continue;
+		for (size_t i = 0; i < ike_n_extensions; i++)
+			if (ike_extensions[i]->notify != NULL &&
+			    ike_extensions[i]->notify(ike, sa, at, &n))
+				break;
+	}
+}

@@ -1,0 +1,147 @@
+/* Rekeying: which SA stays when both sides began at once, and what happens to the others
+ * (RFC 7296 2.8, 2.8.1, 2.8.2, 2.18). */
+#include <string.h>
+
+#include "base/mem.h"
+#include "ike/create_child.h"
+
+/* How long a replaced SA waits for the Delete of the peer, whose business it is. */
+#define DELETE_WAIT (30 * UINT64_C(1000000))
+
+struct bytes nonce_lower(struct bytes a, struct bytes b)
+{
+	const size_t n = a.n < b.n ? a.n : b.n;
+	const int order = n == 0 ? 0 : memcmp(a.p, b.p, n); /* nonces are public */
+
+	if (order != 0)
+		return order < 0 ? a : b;
+	return a.n <= b.n ? a : b;
+}
+
+void create_rival_set(struct create_rival *rival, struct bytes nonce_a, struct bytes nonce_b)
+{
+	const struct bytes lower = nonce_lower(nonce_a, nonce_b);
+
+	rival->there = true;
+	memcpy(rival->nonce, lower.p, lower.n);
+	rival->nonce_len = lower.n;
+}
+
+bool create_loses(const struct create_rival *rival, struct bytes nonce_a, struct bytes nonce_b)
+{
+	const struct bytes ours = nonce_lower(nonce_a, nonce_b);
+	const struct bytes theirs = bytes_of(rival->nonce, rival->nonce_len);
+
+	return rival->there && nonce_lower(ours, theirs).p == ours.p;
+}
+
+void rekey_child_settle(struct ike *ike, struct ike_sa *sa, struct child_sa *old,
+			struct child_sa *fresh, const struct create_state *c)
+{
+	struct child_sa *rival = c->rival.there ? child_find(ike, c->rival.child) : NULL;
+
+	if (create_loses(&c->rival, BYTES_OF(c->nonce),
+			 bytes_of(c->peer_nonce, c->peer_nonce_len))) {
+		/* RFC 7296 2.8.1: ours is redundant, and we close it; the peer closes the old one.
+		 */
+		sa_log(ike, sa, LOG_INFO, "both sides rekeyed a Child SA; the peer's stays");
+		if (old != NULL)
+			old->state = CHILD_REPLACED;
+		child_delete(ike, fresh);
+		return;
+	}
+	if (rival != NULL) {
+		sa_log(ike, sa, LOG_INFO, "both sides rekeyed a Child SA; ours stays");
+		rival->state = CHILD_REPLACED; /* the peer closes it */
+		rival->successor = fresh->spi_in;
+		rival->activate_at = 0;
+	}
+	if (old != NULL)
+		old->successor = fresh->spi_in;
+	child_activate(ike, fresh);
+	ike_tell(ike, IKE_EVENT_CHILD_REKEYED, sa, fresh, NULL);
+	if (old != NULL)
+		child_delete(ike, old);
+}
+
+enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, uint64_t our_spi,
+			uint64_t peer_spi, const struct ike_suite *suite, struct bytes secret,
+			struct bytes nonce_i, struct bytes nonce_r, struct ike_sa **out)
+{
+	struct ike_sa *sa;
+	enum err e = sa_new_with_spi(ike, &sa, old->conn, &old->path, we_initiate, our_spi);
+
+	if (e)
+		return e;
+	if (we_initiate)
+		sa->spi_r = peer_spi;
+	else
+		sa->spi_i = peer_spi;
+	sa->suite = *suite;
+	sa->nat_here = old->nat_here;
+	sa->nat_there = old->nat_there;
+	sa->remote_auth = old->remote_auth;
+	sa->peer_window = 1; /* RFC 7296 2.3: of each IKE SA anew */
+	if (sa->config == NULL || sa->config != old->config) {
+		ike_connection_release(sa->config);
+		sa->config = ike_connection_hold(old->config);
+	}
+	const struct ike_exchange_values v = {
+	    .nonce_i = nonce_i, .nonce_r = nonce_r, .spi_i = sa->spi_i, .spi_r = sa->spi_r};
+	sa->remote_id = identity_copy(old->remote_id);
+	sa->local_id = identity_copy(old->local_id);
+	e = sa->remote_id == NULL || sa->local_id == NULL ? ERR_NO_MEMORY : ERR_NONE;
+	if (e == ERR_NONE)
+		e = ike_keys_rekey(ike->crypto, suite, old->suite.prf, &old->keys, secret, &v,
+				   &sa->keys);
+	if (e) {
+		sa_kill(ike, sa, NULL);
+		return e;
+	}
+	sa_setup_free(sa);
+	sa_up_rekeyed(ike, sa, old);
+	*out = sa;
+	return ERR_NONE;
+}
+
+void rekey_ike_replaced(struct ike *ike, struct ike_sa *old)
+{
+	if (old->state != SA_UP)
+		return;
+	old->state = SA_REPLACED;
+	old->expire_at = ike->now + DELETE_WAIT;
+	tasks_free_waiting(old);
+	sa_schedule(ike, old);
+}
+
+void rekey_ike_settle(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh,
+		      const struct create_state *c)
+{
+	struct ike_sa *rival = c->rival.there ? sa_find(ike, c->rival.ike_sa) : NULL;
+	const bool loses =
+	    create_loses(&c->rival, BYTES_OF(c->nonce), bytes_of(c->peer_nonce, c->peer_nonce_len));
+
+	/* c belongs to a task of old's, which goes below. */
+	if (loses) {
+		/* RFC 7296 2.8.2: ours goes, by our Delete; the peer deletes the old one. */
+		sa_log(ike, old, LOG_INFO, "both sides rekeyed the IKE SA; the peer's stays");
+		tasks_free(old);
+		rekey_ike_replaced(ike, old);
+		fresh->redundant = true;
+		sa_delete(ike, fresh, "redundant");
+		sa_schedule(ike, fresh);
+		return;
+	}
+	if (rival != NULL) {
+		sa_log(ike, old, LOG_INFO, "both sides rekeyed the IKE SA; ours stays");
+		child_inherit(ike, rival, fresh);
+		rekey_ike_replaced(ike, rival);
+	}
+	child_inherit(ike, old, fresh);
+	tasks_free(old);
+	old->redundant = true; /* its end is no news */
+	sa_delete(ike, old, "rekeyed");
+	if (fresh->conn != NULL)
+		ike_conn_pursue(ike, fresh->conn);
+	sa_schedule(ike, fresh);
+}

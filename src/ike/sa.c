@@ -1,0 +1,386 @@
+#include "ike/sa.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "ike/child.h"
+#include "ike/create_child.h"
+#include "ike/task.h"
+
+#define EARLIER(a, b) ((a) < (b) ? (a) : (b))
+
+static void sa_fire(struct ike *ike, struct ike_timer *timer);
+
+uint64_t sa_new_spi(struct ike *ike)
+{
+	uint64_t spi;
+
+	/* RFC 7296 2.6, 3.1: never zero, and ours alone */
+	do
+		ike_random(ike, &spi, sizeof(spi));
+	while (spi == 0 || sa_find(ike, spi) != NULL);
+	return spi;
+}
+
+enum err sa_new(struct ike *ike, struct ike_sa **out, struct ike_conn *conn,
+		const struct path *path, bool initiator)
+{
+	return sa_new_with_spi(ike, out, conn, path, initiator, sa_new_spi(ike));
+}
+
+enum err sa_new_with_spi(struct ike *ike, struct ike_sa **out, struct ike_conn *conn,
+			 const struct path *path, bool initiator, uint64_t spi)
+{
+	struct ike_sa *sa = mem_new(sizeof(*sa));
+
+	*out = NULL;
+	if (sa == NULL)
+		return ERR_NO_MEMORY;
+	sa->setup = sa_setup_new();
+	if (sa->setup == NULL) {
+		mem_free(sa);
+		return ERR_NO_MEMORY;
+	}
+	sa->initiator = initiator;
+	if (initiator)
+		sa->spi_i = spi;
+	else
+		sa->spi_r = spi;
+	sa->path = *path;
+	sa->state = initiator ? SA_INIT : SA_HALF_OPEN;
+	sa->peer_window = 1;
+	sa->since = sa->last_heard = sa->last_sent = ike->now;
+	sa->timer.fire = sa_fire;
+	list_init(&sa->tasks);
+	list_init(&sa->children);
+	list_init(&sa->of_conn);
+	list_append(&ike->sa_list, &sa->all);
+	table_add(&ike->by_spi, &sa->by_spi);
+	if (conn != NULL)
+		sa_set_conn(ike, sa, conn, conn->config);
+	*out = sa;
+	return ERR_NONE;
+}
+
+struct ike_sa *sa_find(struct ike *ike, uint64_t our_spi)
+{
+	struct table_node *node = table_find(&ike->by_spi, bytes_of(&our_spi, sizeof(our_spi)));
+
+	return node == NULL ? NULL : CONTAINER_OF(node, struct ike_sa, by_spi);
+}
+
+void sa_set_conn(struct ike *ike, struct ike_sa *sa, struct ike_conn *conn,
+		 struct ike_connection *config)
+{
+	(void)ike;
+	struct ike_connection *held = ike_connection_hold(config);
+
+	ike_connection_release(sa->config);
+	sa->config = held;
+	sa->conn = conn;
+	list_remove(&sa->of_conn);
+	list_append(&conn->sas, &sa->of_conn);
+}
+
+static struct ike_caller *caller_find(struct ike *ike, const struct addr *addr)
+{
+	struct table_node *node = table_find(&ike->callers, bytes_of(addr, sizeof(*addr)));
+
+	return node == NULL ? NULL : CONTAINER_OF(node, struct ike_caller, node);
+}
+
+unsigned sa_half_open_of(struct ike *ike, const struct addr *addr)
+{
+	const struct ike_caller *c = caller_find(ike, addr);
+
+	return c == NULL ? 0 : c->half_open;
+}
+
+enum err sa_list_half_open(struct ike *ike, struct ike_sa *sa)
+{
+	struct ike_caller *c = caller_find(ike, &sa->path.remote.addr);
+
+	if (c == NULL) {
+		c = mem_new(sizeof(*c));
+		if (c == NULL)
+			return ERR_NO_MEMORY;
+		c->addr = sa->path.remote.addr;
+		table_add(&ike->callers, &c->node);
+	}
+	c->half_open++;
+	sa->caller = c;
+	table_add(&ike->half_open, &sa->by_peer);
+	return ERR_NONE;
+}
+
+void sa_unlist_half_open(struct ike *ike, struct ike_sa *sa)
+{
+	struct ike_caller *c = sa->caller;
+
+	if (c == NULL)
+		return;
+	sa->caller = NULL;
+	table_remove(&ike->half_open, &sa->by_peer);
+	if (--c->half_open == 0) {
+		table_remove(&ike->callers, &c->node);
+		mem_free(c);
+	}
+}
+
+struct ike_sa *sa_find_half_open(struct ike *ike, const struct endpoint *remote, uint64_t spi_i)
+{
+	struct table_node *node = table_find(&ike->half_open, bytes_of(&spi_i, sizeof(spi_i)));
+
+	/* Two peers may pick one SPI (N10): told apart by where they call from. */
+	for (; node != NULL; node = table_find_next(&ike->half_open, node)) {
+		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, by_peer);
+		if (endpoint_equal(&sa->path.remote, remote))
+			return sa;
+	}
+	return NULL;
+}
+
+struct ike_setup *sa_setup_new(void)
+{
+	return mem_new(sizeof(struct ike_setup));
+}
+
+void sa_setup_free(struct ike_sa *sa)
+{
+	struct ike_setup *s = sa->setup;
+
+	if (s == NULL)
+		return;
+	sa->setup = NULL;
+	mem_free(s->message_1);
+	mem_free(s->message_2);
+	mem_free(s->cookie);
+	ke_private_free(s->private);
+	mem_free(s->ke_value);
+	mem_free(s->peer_id_body);
+	mem_free(s->auth_data);
+	identity_free(s->peer_id);
+	identity_free(s->asked_id);
+	mem_free_secret(s, sizeof(*s));
+}
+
+void ike_inbound_free(struct ike_inbound *in)
+{
+	if (in == NULL)
+		return;
+	/* Decrypted payloads may hold identities and configuration. */
+	mem_free_secret(in->octets, in->len);
+	mem_free(in);
+}
+
+/* A reauthentication that came to nothing: the old IKE SA may try again. */
+static void attempt_over(struct ike *ike, const struct ike_sa *sa)
+{
+	struct ike_sa *old = sa->replaced_spi == 0 ? NULL : sa_find(ike, sa->replaced_spi);
+
+	if (old != NULL)
+		old->reauthenticating = false;
+}
+
+void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
+{
+	if (sa->state == SA_DEAD)
+		return;
+	if (sa->state == SA_UP) {
+		sa_log(ike, sa, LOG_NOTE, "IKE SA is down%s%s", reason ? ": " : "",
+		       reason ? reason : "");
+		ike_tell(ike, IKE_EVENT_SA_DOWN, sa, NULL, reason);
+	}
+	attempt_over(ike, sa);
+	LIST_EACH (&sa->children, node)
+		child_remove(ike, CONTAINER_OF(node, struct child_sa, of_sa), reason);
+	tasks_free(sa);
+	sa_setup_free(sa);
+	sa_unlist_half_open(ike, sa);
+	ike_inbound_free(sa->inbound);
+	sa->inbound = NULL;
+	create_pending_free(sa->pending);
+	sa->pending = NULL;
+	mem_free(sa->answer);
+	sa->answer = NULL;
+	ike_keys_free(&sa->keys);
+	table_remove(&ike->by_spi, &sa->by_spi);
+	deadline_drop(&ike->deadlines, &sa->timer.deadline);
+	list_remove(&sa->of_conn);
+	list_remove(&sa->all);
+	list_append(&ike->dead, &sa->all);
+	sa->state = SA_DEAD;
+}
+
+void sa_reap(struct ike *ike)
+{
+	LIST_EACH (&ike->dead, node) {
+		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, all);
+		list_remove(&sa->all);
+		identity_free(sa->remote_id);
+		identity_free(sa->local_id);
+		ike_connection_release(sa->config);
+		mem_free_secret(sa, sizeof(*sa));
+	}
+}
+
+static uint64_t children_deadline(const struct ike_sa *sa)
+{
+	uint64_t at = DEADLINE_NEVER;
+
+	for (const struct list *node = sa->children.next; node != &sa->children;
+	     node = node->next) {
+		const struct child_sa *c = CONTAINER_OF(node, struct child_sa, of_sa);
+		if (c->rekey_at != 0 && c->state == CHILD_UP)
+			at = EARLIER(at, c->rekey_at);
+		if (c->expire_at != 0)
+			at = EARLIER(at, c->expire_at);
+		if (c->activate_at != 0)
+			at = EARLIER(at, c->activate_at);
+	}
+	return at;
+}
+
+void sa_schedule(struct ike *ike, struct ike_sa *sa)
+{
+	uint64_t at = EARLIER(tasks_deadline(sa), children_deadline(sa));
+	const uint64_t times[] = {
+	    sa->expire_at,
+	    sa->state == SA_UP ? sa->rekey_at : 0,
+	    sa->state == SA_UP ? sa->reauth_at : 0,
+	    sa->state == SA_UP ? sa->dpd_at : 0,
+	    sa->keepalive_at,
+	};
+
+	if (sa->state == SA_DEAD)
+		return;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (times[i] != 0)
+			at = EARLIER(at, times[i]);
+	/* Never in the past: a deadline that cannot be acted on now must not spin the caller. */
+	if (at <= ike->now)
+		at = ike->now + 1;
+	if (ike_timer_set(ike, &sa->timer, at) != ERR_NONE)
+		sa_kill(ike, sa, "out of memory");
+}
+
+/* Set by timers.c; here only the way in. */
+static void sa_fire(struct ike *ike, struct ike_timer *timer)
+{
+	struct ike_sa *sa = CONTAINER_OF(timer, struct ike_sa, timer);
+
+	sa_tick(ike, sa);
+	sa_schedule(ike, sa);
+}
+
+void sa_log(struct ike *ike, const struct ike_sa *sa, enum log_level level, const char *format, ...)
+{
+	char text[600];
+	va_list args;
+
+	if (!log_wants(ike->cb.log, level))
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	ike_log_conn(ike, level, sa->config == NULL ? NULL : sa->config->name, &sa->path, "%s",
+		     text);
+}
+
+void sa_message_begin(struct ike *ike, struct ike_sa *sa, struct message *m, uint8_t exchange,
+		      bool response, uint32_t message_id)
+{
+	const struct ike_header h = {
+	    .spi_i = sa->spi_i,
+	    .spi_r = sa->spi_r,
+	    .exchange = exchange,
+	    .flags = (uint8_t)((sa->initiator ? HEADER_INITIATOR : 0) |
+			       (response ? HEADER_RESPONSE : 0)),
+	    .message_id = message_id,
+	};
+
+	message_begin(m, ike->buffer, IKE_DATAGRAM_MAX, &h);
+	if (exchange != EXCHANGE_IKE_SA_INIT)
+		message_sk_begin(m, ike_sk_iv_len(&sa->suite.protect));
+}
+
+enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m, struct bytes *out)
+{
+	const struct protect_keys keys = ike_keys_protect(&sa->keys, sa->initiator);
+
+	return ike_sk_seal(ike->crypto, &sa->suite.protect, &keys, &sa->iv_counter, &ike->cb.random,
+			   m, out);
+}
+
+enum err sa_respond(struct ike *ike, struct ike_sa *sa, struct message *m)
+{
+	struct bytes octets;
+	enum err e = sa_message_seal(ike, sa, m, &octets);
+	uint8_t *copy = NULL;
+
+	if (e == ERR_NONE) {
+		copy = mem_copy(octets);
+		if (copy == NULL)
+			e = ERR_NO_MEMORY;
+	}
+	if (e) {
+		/* The peer will ask again and be answered then, or give up. */
+		sa_log(ike, sa, LOG_ERR, "cannot build a response: %s", err_name(e));
+		return e;
+	}
+	mem_free(sa->answer);
+	sa->answer = copy;
+	sa->answer_len = octets.n;
+	sa->recv_id++;
+	sa->last_sent = ike->now;
+	ike_send(ike, &sa->path, octets);
+	ike_inbound_free(sa->inbound);
+	sa->inbound = NULL;
+	return ERR_NONE;
+}
+
+void sa_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint8_t protocol,
+		       struct bytes spi, uint16_t type, struct bytes data)
+{
+	struct message m;
+
+	sa_message_begin(ike, sa, &m, exchange, true, sa->recv_id);
+	notify_write(message_payload_begin(&m, PAYLOAD_NOTIFY), protocol, spi, type, data);
+	message_payload_end(&m);
+	sa_respond(ike, sa, &m);
+}
+
+void message_notify(struct message *m, uint16_t type, struct bytes data)
+{
+	notify_write(message_payload_begin(m, PAYLOAD_NOTIFY), 0, (struct bytes){0}, type, data);
+	message_payload_end(m);
+}
+
+void message_notify_spi(struct message *m, uint8_t protocol, uint32_t spi, uint16_t type)
+{
+	uint8_t octets[4];
+	struct writer w = writer_of(octets, sizeof(octets));
+
+	writer_u32(&w, spi);
+	notify_write(message_payload_begin(m, PAYLOAD_NOTIFY), protocol, BYTES_OF(octets), type,
+		     (struct bytes){0});
+	message_payload_end(m);
+}
+
+bool payloads_notify(const struct payloads *ps, uint16_t type, struct notify_part *out)
+{
+	for (const struct payload *p = NULL; (p = payloads_next(ps, PAYLOAD_NOTIFY, p)) != NULL;)
+		if (notify_parse(p->body, out, NULL) == ERR_NONE && out->type == type)
+			return true;
+	return false;
+}
+
+bool payloads_error(const struct payloads *ps, struct notify_part *out)
+{
+	for (const struct payload *p = NULL; (p = payloads_next(ps, PAYLOAD_NOTIFY, p)) != NULL;)
+		if (notify_parse(p->body, out, NULL) == ERR_NONE && notify_is_error(out->type))
+			return true;
+	return false;
+}
