@@ -27,7 +27,7 @@ import lab as labs    # noqa: E402
 import postern        # noqa: E402
 import sites          # noqa: E402
 import strongswan     # noqa: E402
-from common import Failed, expect, wait_until   # noqa: E402
+from common import expect, wait_until           # noqa: E402
 from peer import ROOT, Tunnel                   # noqa: E402
 from postern_peer import Postern                # noqa: E402
 from strongswan import StrongSwan               # noqa: E402

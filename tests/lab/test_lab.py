@@ -88,6 +88,23 @@ def nat_maps_and_rebinds(lab):
     echo.wait_for(r"10\.99\.0\.1 410\d\d\n", 5)
 
 
+def injected_packets_arrive(lab):
+    """inject.py's packets are what they should be: addresses, ports, lengths, checksums."""
+    a, b = lab.host("a"), lab.host("b")
+    lab.link(a, "eth0", ["10.99.0.1/24"], b, "eth0", ["10.99.0.2/24"])
+    a.ping("10.99.0.2", check=True)
+    inject = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inject.py")
+    echo = b.start([sys.executable, "-c", ECHO_SOURCE.replace("4500", "500")], "echo")
+    echo.wait_for("ready", 10)
+    capture = b.capture("eth0")
+    a.run([sys.executable, inject, "flood", "100", "00" * 28, "10.99.0.2"])
+    path = lab.file("packets", "10.99.0.1 10.99.0.2 50 " + "ab" * 20 + "\n10.1.1.1 10.99.0.2 50 \n")
+    a.run([sys.executable, inject, "raw", path])
+    wait_until(lambda: len(set(echo.output().splitlines())) >= 95, 5, "95 sources at the socket")
+    esp = [(p.src, p.length) for p in capture.stop() if p.kind == "esp"]
+    expect(esp == [("10.99.0.1", 40), ("10.1.1.1", 20)], f"ESP: {esp}")
+
+
 def cleans_up_when_told_to_end(lab):
     """SIGTERM in the middle of a test leaves no namespace and no process."""
     script = ("import sys, time; sys.path.insert(0, %r); import lab\n"
@@ -109,4 +126,5 @@ def cleans_up_when_told_to_end(lab):
 
 if __name__ == "__main__":
     sys.exit(labs.main([ping_and_rate, capture_tells_clear_traffic, loss_drops_a_share,
-                        nat_maps_and_rebinds, cleans_up_when_told_to_end]))
+                        nat_maps_and_rebinds, injected_packets_arrive,
+                        cleans_up_when_told_to_end]))

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Tunnels between two posternd: address families, selectors, rekeys, and what policy forbids."""
+import sys
+
+import capture as captures
+import lab as labs
+from common import expect, holds_for, wait_until
+from postern import Postern, psk_config, why_no_postern
+from sites import sites
+
+
+def pair(lab, s, a_options=None, b_options=None, **both):
+    """posternd on both gateways, started; the tunnel is not up yet."""
+    b = Postern(lab, s.b.gateway, psk_config(s.b, s.a, **both, **(b_options or {}))).start()
+    a = Postern(lab, s.a.gateway, psk_config(s.a, s.b, **both, **(a_options or {}))).start()
+    return a, b
+
+
+def carries(s, hosts):
+    """Ping both ways and a TCP transfer between the sites."""
+    s.a.lan.ping(hosts[1], check=True)
+    s.b.lan.ping(hosts[0], check=True)
+    rate = s.a.lan.iperf3(s.b.lan, hosts[1], 1)
+    expect(rate.octets > 1000000, f"TCP brought {rate.octets} octets in a second")
+
+
+def protected(s, a, hosts, esp):
+    wire = s.wire[0].capture(s.wire[1])
+    a.up()
+    carries(s, hosts)
+    packets = wire.stop()
+    captures.expect_nothing_clear(packets)
+    expect(captures.kinds(packets)[esp], f"no {esp} among {dict(captures.kinds(packets))}")
+
+
+def first_tunnel(lab):
+    """IPv4 in IPv4 by pre-shared key, ESP as protocol 50."""
+    s = sites(lab)
+    a, _ = pair(lab, s)
+    protected(s, a, (s.a.host4, s.b.host4), "esp")
+
+
+def esp_in_udp_on_request(lab):
+    """encap = yes carries ESP in UDP without a NAT."""
+    s = sites(lab)
+    a, _ = pair(lab, s, connection_lines=["encap = yes"])
+    protected(s, a, (s.a.host4, s.b.host4), "esp-4500")
+
+
+def ipv6_outside(lab):
+    """IPv4 in IPv6."""
+    s = sites(lab, outer=6)
+    a, _ = pair(lab, s)
+    protected(s, a, (s.a.host4, s.b.host4), "esp")
+
+
+def ipv6_inside(lab):
+    """IPv6 in IPv4."""
+    s = sites(lab)
+    a, _ = pair(lab, s, dict(local_ts=[s.a.net6], remote_ts=[s.b.net6]),
+                dict(local_ts=[s.b.net6], remote_ts=[s.a.net6]))
+    protected(s, a, (s.a.host6, s.b.host6), "esp")
+
+
+def ipv6_both(lab):
+    """IPv6 in IPv6."""
+    s = sites(lab, outer=6)
+    a, _ = pair(lab, s, dict(local_ts=[s.a.net6], remote_ts=[s.b.net6]),
+                dict(local_ts=[s.b.net6], remote_ts=[s.a.net6]))
+    protected(s, a, (s.a.host6, s.b.host6), "esp")
+
+
+def several_selectors(lab):
+    """One Child SA for an IPv4 and an IPv6 subnet."""
+    s = sites(lab)
+    a, _ = pair(lab, s, dict(local_ts=[s.a.net4, s.a.net6], remote_ts=[s.b.net4, s.b.net6]),
+                dict(local_ts=[s.b.net4, s.b.net6], remote_ts=[s.a.net4, s.a.net6]))
+    protected(s, a, (s.a.host4, s.b.host4), "esp")
+    s.a.lan.ping(s.b.host6, check=True)
+
+
+def narrowed_selectors(lab):
+    """The responder allows less than was asked: only that is carried."""
+    s = sites(lab)
+    a, _ = pair(lab, s, dict(local_ts=["10.1.0.0/16"], remote_ts=["10.2.0.0/16"]), {})
+    a.up()
+    carries(s, (s.a.host4, s.b.host4))
+    wire = s.wire[0].capture(s.wire[1])
+    s.a.lan.ping("10.2.1.1", count=2, wait=1)
+    kinds = captures.kinds(wire.stop())
+    expect(not kinds["icmp"], "a packet outside the narrowed selectors went in the clear")
+
+
+def start_on_traffic(lab):
+    """The first packet brings the tunnel up."""
+    s = sites(lab)
+    a, _ = pair(lab, s, dict(start="on-traffic"), {})
+    holds_for(lambda: not a.is_up(), 1, "the tunnel stays down without traffic")
+    s.a.lan.ping_works(s.b.host4, 20)
+    expect(a.is_up(), "status does not show the tunnel that carried a ping")
+
+
+def rekeys_lose_nothing(lab):
+    """Rekeys of Child and IKE SA by either side, under traffic, lose no packet."""
+    s = sites(lab)
+    a, b = pair(lab, s)
+    a.up()
+    ping = s.a.lan.start_ping(s.b.host4, interval=0.005)
+    for who in (a, b, a, b):
+        rekey_child(who, a, b)
+        rekey_ike(who, a, b)
+    result = labs.end_ping(ping)
+    # The last request may be under way when ping ends.
+    expect(result.sent - result.received <= 1, f"{result.received} of {result.sent} came back")
+    s.a.lan.ping(s.b.host4, check=True)
+
+
+def rekey_child(who, a, b):
+    before = a.spis(), b.spis()
+    who.cli("rekey", "office", "--child", "net")
+    wait_until(lambda: a.is_up() and b.is_up() and a.spis() != before[0]
+               and b.spis() != before[1], 10, f"a new Child SA, rekeyed by {who.short}")
+
+
+def rekey_ike(who, a, b):
+    before = a.ike_spis(), b.ike_spis()
+    who.cli("rekey", "office")
+    wait_until(lambda: a.ike_spis() != before[0] and b.ike_spis() != before[1], 10,
+               f"a new IKE SA, rekeyed by {who.short}")
+
+
+def rekeys_by_volume(lab):
+    """rekey-packets replaces the Child SA on its own, again and again, and loses nothing."""
+    s = sites(lab)
+    a, _ = pair(lab, s, dict(child_lines=["rekey-packets = 200"]), {})
+    a.up()
+    seen = {a.spis()}
+    ping = s.a.lan.start_ping(s.b.host4, interval=0.005)
+
+    def thrice():
+        seen.add(a.spis())
+        return len(seen) >= 4
+    wait_until(thrice, 30, "three rekeys by packets")
+    result = labs.end_ping(ping)
+    expect(result.sent - result.received <= 1, f"{result.received} of {result.sent} came back")
+
+
+def down_drops_what_must_be_protected(lab):
+    """Without a tunnel nothing of the protected subnets leaves, or comes in, in the clear."""
+    s = sites(lab)
+    # Only a has Postern: b would take and answer clear packets.
+    a = Postern(lab, s.a.gateway, psk_config(s.a, s.b)).start()
+    wire, inside = s.wire[0].capture(s.wire[1]), s.a.lan.capture("eth0")
+    s.a.lan.ping(s.b.host4, count=3, wait=1)
+    s.b.lan.ping(s.a.host4, count=3, wait=1)
+    expect(a.process.running(), "posternd ended")
+    out = [p for p in wire.stop() if p.kind == "icmp" and p.src == s.a.host4]
+    expect(not out, f"{len(out)} packets left in the clear")
+    came = [p for p in inside.stop() if p.kind == "icmp" and p.src == s.b.host4]
+    expect(not came, f"{len(came)} clear packets were let in")
+
+
+def down_takes_away_what_up_made(lab):
+    """`postern down` tells the peer; the policy stays; the end of posternd removes its device."""
+    s = sites(lab)
+    a, b = pair(lab, s)
+    a.up()
+    s.a.lan.ping(s.b.host4, check=True)
+    a.cli("down", "office")
+    a.wait_down()
+    b.wait_down()
+    wire = s.wire[0].capture(s.wire[1])
+    s.a.lan.ping(s.b.host4, count=2, wait=1)
+    expect(not captures.kinds(wire.stop())["icmp"], "a ping went in the clear after `down`")
+    expect(a.stop() == 0 and b.stop() == 0, "posternd did not end with 0")
+    expect("postern0" not in s.a.gateway.ip("link"), "its TUN device is left behind")
+    left = s.a.gateway.run(["nft", "list", "ruleset"]).stdout.strip()
+    expect(not left, f"its firewall rules are left behind: {left[:200]}")
+
+
+def too_big_is_told(lab):
+    """A packet that does not fit, with DF: the sender is told, and a TCP transfer finds its way."""
+    s = sites(lab)
+    a, _ = pair(lab, s)
+    a.up()
+    done = s.a.lan.run(["ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s", "1472",
+                        s.b.host4], check=False)
+    expect("needed" in done.stdout or "too long" in done.stdout,
+           f"nobody told the sender: {done.stdout.strip()[-200:]}")
+    carries(s, (s.a.host4, s.b.host4))
+
+
+def status_of_what_is_down(lab):
+    """status lists a connection that never came up, and why."""
+    s = sites(lab)
+    a = Postern(lab, s.a.gateway,
+                psk_config(s.a, s.b, start="auto", connection_lines=["retransmits = 1"])).start()
+    wait_until(lambda: a.why(), 20, "a reason in status: nobody answers")
+    text = a.cli("status").stdout
+    expect("office" in text and "net" in text, f"`postern status` says: {text[:300]}")
+
+
+if __name__ == "__main__":
+    sys.exit(labs.main([
+        first_tunnel, esp_in_udp_on_request, ipv6_outside, ipv6_inside, ipv6_both,
+        several_selectors, narrowed_selectors, start_on_traffic, rekeys_lose_nothing,
+        rekeys_by_volume, down_drops_what_must_be_protected, down_takes_away_what_up_made,
+        too_big_is_told, status_of_what_is_down], why_no_postern))
