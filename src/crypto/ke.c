@@ -116,46 +116,68 @@ static bool public_value_of(const struct method *m, EVP_PKEY *key, uint8_t *out,
 	return false;
 }
 
-/* The peer's key in the group, its value as PUB_KEY; NULL when the library refuses it, for EC a
+/* A key made of the parameters that were collected; NULL when the library refuses it, for EC a
  * point that is not on the curve (RFC 6989 2.3). */
-static EVP_PKEY *peer_from_params(const struct method *m, OSSL_PARAM_BLD *build)
+static EVP_PKEY *key_from_params(const struct method *m, OSSL_PARAM_BLD *build, int selection)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, m->algorithm, NULL);
 	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
 	EVP_PKEY *key = NULL;
 
 	if (ctx == NULL || params == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
-	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+	    EVP_PKEY_fromdata(ctx, &key, selection, params) != 1)
 		key = NULL;
 	OSSL_PARAM_free(params);
 	EVP_PKEY_CTX_free(ctx);
 	return key;
 }
 
-static EVP_PKEY *peer_in_group(const struct method *m, struct bytes value)
+/* The parameters of a key, with its group in them already; NULL when out of memory. */
+static OSSL_PARAM_BLD *group_params(const struct method *m)
 {
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+
+	if (build != NULL &&
+	    OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, m->group, 0) == 1)
+		return build;
+	OSSL_PARAM_BLD_free(build);
+	return NULL;
+}
+
+static EVP_PKEY *peer_in_group(const struct method *m, struct bytes value)
+{
+	OSSL_PARAM_BLD *build = group_params(m);
 	uint8_t point[EC_VALUE_MAX];
 	BIGNUM *y = NULL;
 	EVP_PKEY *key = NULL;
-	bool ok = build != NULL && OSSL_PARAM_BLD_push_utf8_string(
-				       build, OSSL_PKEY_PARAM_GROUP_NAME, m->group, 0) == 1;
+	bool ok = build != NULL;
 
-	if (!ok)
-		goto done;
-	if (m->family == FAMILY_MODP) {
+	if (ok && m->family == FAMILY_MODP) {
 		y = BN_bin2bn(value.p, (int)value.n, NULL);
 		ok = y != NULL && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PUB_KEY, y) == 1;
-	} else {
+	} else if (ok) {
 		point[0] = POINT_CONVERSION_UNCOMPRESSED;
 		memcpy(point + 1, value.p, value.n);
 		ok = OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point,
 						      value.n + 1) == 1;
 	}
 	if (ok)
-		key = peer_from_params(m, build);
-done:
+		key = key_from_params(m, build, EVP_PKEY_PUBLIC_KEY);
 	BN_free(y);
+	OSSL_PARAM_BLD_free(build);
+	return key;
+}
+
+static EVP_PKEY *import_in_group(const struct method *m, struct bytes value)
+{
+	OSSL_PARAM_BLD *build = group_params(m);
+	BIGNUM *x = BN_secure_new();
+	EVP_PKEY *key = NULL;
+
+	if (build != NULL && x != NULL && BN_bin2bn(value.p, (int)value.n, x) != NULL &&
+	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, x) == 1)
+		key = key_from_params(m, build, EVP_PKEY_KEYPAIR);
+	BN_clear_free(x);
 	OSSL_PARAM_BLD_free(build);
 	return key;
 }
@@ -258,6 +280,35 @@ void ke_private_free(struct ke_private *private)
 		return;
 	EVP_PKEY_free(private->key); /* erases the private value */
 	mem_free(private);
+}
+
+enum err ke_import(const struct ke_desc *d, struct bytes value, struct ke_private **private)
+{
+	const struct method *m = method_find(d->id);
+	struct ke_private *p;
+
+	*private = NULL;
+	if (m == NULL)
+		return ERR_UNSUPPORTED;
+	if (value.n == 0 || value.n > d->init_len)
+		return ERR_SYNTAX;
+	p = mem_new(sizeof(*p));
+	if (p == NULL)
+		return ERR_NO_MEMORY;
+	p->desc = d;
+	p->method = m;
+	if (m->family == FAMILY_XDH)
+		p->key =
+		    EVP_PKEY_new_raw_private_key_ex(NULL, m->algorithm, NULL, value.p, value.n);
+	else
+		p->key = import_in_group(m, value);
+	if (p->key == NULL) {
+		ERR_clear_error();
+		ke_private_free(p);
+		return ERR_CRYPTO;
+	}
+	*private = p;
+	return ERR_NONE;
 }
 
 enum err ke_respond(const struct ke_desc *d, const uint8_t seed[KE_SEED_LEN],

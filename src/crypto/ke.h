@@ -24,6 +24,10 @@ enum err ke_generate(const struct ke_desc *d, const uint8_t seed[KE_SEED_LEN],
 		     struct ke_private **private, uint8_t *public_value);
 void ke_private_free(struct ke_private *private);
 
+/* A private half from its value, big-endian for MODP and ECP, as RFC 7748 has it for Curve25519 and
+ * Curve448: for the check values that RFCs print. ERR_CRYPTO when it is no private value. */
+enum err ke_import(const struct ke_desc *d, struct bytes value, struct ke_private **private);
+
 /* The responder: answer has d->resp_len octets, secret d->secret_len. ERR_CRYPTO when peer_value is
  * not a valid one, ERR_SYNTAX when its length is wrong. */
 enum err ke_respond(const struct ke_desc *d, const uint8_t seed[KE_SEED_LEN],

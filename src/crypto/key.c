@@ -53,21 +53,29 @@ static int no_passphrase(char *pass, size_t size, size_t *len, const OSSL_PARAM 
 	return 0;
 }
 
-/* PEM or DER, the one object of its text; NULL when it is no key. */
+/* The first key in the text, PEM or DER; NULL when it holds none. What else stands before it in
+ * PEM, such as EC PARAMETERS, is passed over: each try takes one object off the text. */
 static EVP_PKEY *decode(struct bytes text, const char *structure, int selection, bool *asked)
 {
 	EVP_PKEY *pkey = NULL;
-	const unsigned char *p = text.p;
-	size_t left = text.n;
+	BIO *in = BIO_new_mem_buf(text.p, (int)text.n);
 	OSSL_DECODER_CTX *ctx =
 	    OSSL_DECODER_CTX_new_for_pkey(&pkey, NULL, structure, NULL, selection, NULL, NULL);
+	size_t left = text.n;
 
-	if (ctx == NULL || OSSL_DECODER_CTX_set_passphrase_cb(ctx, no_passphrase, asked) != 1 ||
-	    OSSL_DECODER_from_data(ctx, &p, &left) != 1) {
-		EVP_PKEY_free(pkey);
-		pkey = NULL;
+	if (in == NULL || ctx == NULL ||
+	    OSSL_DECODER_CTX_set_passphrase_cb(ctx, no_passphrase, asked) != 1)
+		goto done;
+	while (OSSL_DECODER_from_bio(ctx, in) != 1 || pkey == NULL) {
+		size_t now = BIO_ctrl_pending(in);
+
+		if (now == 0 || now >= left || *asked)
+			break;
+		left = now;
 	}
+done:
 	OSSL_DECODER_CTX_free(ctx);
+	BIO_free(in);
 	ERR_clear_error();
 	return pkey;
 }
