@@ -1,7 +1,5 @@
 #include "esp/transform.h"
 
-#ifdef POSTERN_IPSEC_MB
-
 #include <intel-ipsec-mb.h>
 #include <string.h>
 
@@ -339,57 +337,6 @@ static void open(struct esp_engine *e, void *expanded, struct esp_job *jobs, siz
 	else
 		job_vector(e->ipsec_mb, k, jobs, n, false);
 }
-
-#else
-
-void *esp_ipsec_mb_new(void)
-{
-	return NULL;
-}
-
-void esp_ipsec_mb_free(void *manager)
-{
-	(void)manager;
-}
-
-static bool takes(const struct esp_engine *e, const struct protect_suite *suite)
-{
-	(void)e;
-	(void)suite;
-	return false;
-}
-
-static void *expand(struct esp_engine *e, const struct protect_suite *suite,
-		    const struct protect_keys *keys)
-{
-	(void)e;
-	(void)suite;
-	(void)keys;
-	return NULL;
-}
-
-static void forget(void *expanded)
-{
-	(void)expanded;
-}
-
-static size_t batch(const void *expanded)
-{
-	(void)expanded;
-	return PACKET_VECTOR_MAX;
-}
-
-static void seal(struct esp_engine *e, void *expanded, struct esp_job *jobs, size_t n)
-{
-	(void)e;
-	(void)expanded;
-	(void)jobs;
-	(void)n;
-}
-
-#define open seal
-
-#endif
 
 const struct esp_transform esp_transform_ipsec_mb = {
     .name = "ipsec-mb",

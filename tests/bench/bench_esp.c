@@ -82,7 +82,7 @@ static struct esp_sa_params params_of(const struct suite *s)
 	};
 
 	p.keys.encr = bytes_of(key_octets, encr_keymat_len(p.suite.encr, s->bits));
-	p.keys.integ = bytes_of(key_octets, s->integ != 0 ? p.suite.integ->key_len : 0);
+	p.keys.integ = bytes_of(key_octets, p.suite.integ != NULL ? p.suite.integ->key_len : 0);
 	return p;
 }
 

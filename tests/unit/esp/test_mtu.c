@@ -124,7 +124,8 @@ static void answers_v6(void **state)
 	assert_int_equal(inet_checksum(bytes_of(out + 40, n - 40), sum), 0);
 	assert_int_equal(out[46] << 8 | out[47], 1418);
 	assert_memory_equal(out + 48, p, n - 48);
-	n = mtu_answer(out, p, 1500, &in, &gate6, 1000); /* never below 1280 */
+	n = mtu_answer(out, p, 1500, &in, &gate6, 1000); /* never says less than 1280 */
+	assert_int_equal(n, 1280);
 	assert_int_equal(out[46] << 8 | out[47], 1280);
 }
 

@@ -115,10 +115,13 @@ static void build(const struct aead_vector *v, struct wire *w)
 /* Below the framing: the published IV goes in as it is, both ways. */
 static void run_job(const struct esp_transform *t, struct esp_engine *e, struct wire *w)
 {
-	void *expanded = t->expand(e, &w->suite, &w->key);
-	struct esp_job *j = &e->jobs[0];
+	void *expanded;
+	struct esp_job job, *j = &job;
 	uint8_t *text = w->box.p.data + 16;
 
+	assert_non_null(e);
+	assert_non_null(t);
+	expanded = t->expand(e, &w->suite, &w->key);
 	assert_non_null(expanded);
 	*j = (struct esp_job){
 	    .head = w->box.p.data,
