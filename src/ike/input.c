@@ -86,7 +86,8 @@ static struct ike_inbound *inbound_open(struct ike *ike, struct ike_sa *sa, cons
  * that is; who is behind one does not, lest an attacker on the path moves it. */
 static void follow_peer(struct ike *ike, struct ike_sa *sa, const struct path *path)
 {
-	if (sa->nat_there && !sa->nat_here && path->natt && !path_equal(path, &sa->path))
+	if (sa->state != SA_HALF_OPEN && sa->nat_there && !sa->nat_here && path->natt &&
+	    !path_equal(path, &sa->path))
 		sa_update_path(ike, sa, path);
 }
 
@@ -184,8 +185,9 @@ static void request_input(struct ike *ike, struct ike_sa *sa, const struct path 
 		drop(ike, path, "this request is being worked on");
 		return;
 	}
-	if (sa->state == SA_INIT || sa->state == SA_AUTH) {
-		drop(ike, path, "a request before we have authenticated the peer");
+	/* As initiator we have not authenticated the peer yet; as responder we have refused it. */
+	if (sa->state == SA_INIT || sa->state == SA_AUTH || sa->state == SA_FAILED) {
+		drop(ike, path, "a request of a peer that is not authenticated");
 		return;
 	}
 	sa->inbound = inbound_open(ike, sa, path, h, datagram, &e, &reason);
