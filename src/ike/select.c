@@ -8,6 +8,7 @@
 
 #define TYPES       (TRANSFORM_ADDKE7 + 1) /* that can be matched: 1..12 */
 #define NOT_CHOSEN  IKE_TRANSFORMS_MAX
+#define SHOWN_MAX   4 /* proposals of the peer's that an explanation lists */
 #define TYPE_BIT(t) (UINT32_C(1) << (t))
 
 /* The types in the order in which people write and compare them. */
@@ -432,25 +433,23 @@ static void append_difference(char *buf, size_t cap, const struct ike_terms *ter
 	append(buf, cap, text);
 }
 
-const char *ike_explain_mismatch(const struct ike_suites *ours, const struct ike_terms *terms,
-				 struct bytes body, char *buf, size_t cap)
+/* Lists what the peer offers of this protocol, and finds the pair that came furthest. */
+static void read_offer(const struct ike_suites *ours, const struct ike_terms *terms,
+		       struct bytes body, char *buf, size_t cap, struct nearest *near)
 {
 	struct reader r = sa_proposals(body);
-	struct nearest near = {0};
 	struct sa_proposal theirs;
 	char text[IKE_SUITE_TEXT_MAX];
 	unsigned shown = 0;
 
-	if (cap == 0)
-		return buf;
-	snprintf(buf, cap, "peer offered ");
+	buf[0] = '\0';
 	while (sa_proposal_next(&r, &theirs)) {
 		struct ike_proposal p;
 
 		if (theirs.protocol != terms->protocol)
 			continue;
 		read_for_people(&p, &theirs, terms);
-		if (shown++ < IKE_PROPOSALS_MAX / 2) {
+		if (shown++ < SHOWN_MAX) {
 			append(buf, cap, shown == 1 ? "" : ", ");
 			append(buf, cap, ike_proposal_format(&p, text));
 		}
@@ -458,16 +457,50 @@ const char *ike_explain_mismatch(const struct ike_suites *ours, const struct ike
 			struct match m;
 
 			(void)match_proposal(&m, &ours->proposals[i], terms, &theirs);
-			if (!near.any || m.good > near.m.good)
-				near = (struct nearest){true, m, theirs, &ours->proposals[i]};
+			if (!near->any || m.good > near->m.good)
+				*near = (struct nearest){true, m, theirs, &ours->proposals[i]};
 		}
 	}
-	if (shown > IKE_PROPOSALS_MAX / 2)
+	if (shown == 0)
+		append(buf, cap, "nothing");
+	if (shown > SHOWN_MAX)
 		append(buf, cap, ", and more");
-	append(buf, cap, shown == 0 ? "nothing; we accept " : "; we accept ");
-	append_ours(buf, cap, ours, terms->with_ke);
-	append(buf, cap, "; first difference: ");
-	append_difference(buf, cap, terms, &near);
+}
+
+/* Shortens text to at most n octets and shows that it did. */
+static void shorten(char *text, size_t n)
+{
+	static const char dots[] = "...";
+
+	if (strlen(text) > n && n >= sizeof(dots) - 1)
+		memcpy(text + n - (sizeof(dots) - 1), dots, sizeof(dots));
+	else if (strlen(text) > n)
+		text[n] = '\0';
+}
+
+const char *ike_explain_mismatch(const struct ike_suites *ours, const struct ike_terms *terms,
+				 struct bytes body, char *buf, size_t cap)
+{
+	static const char words[] = "peer offered ; we accept ; first difference: ";
+	char offered[IKE_EXPLAIN_MAX], accepted[IKE_EXPLAIN_MAX] = "";
+	char difference[IKE_EXPLAIN_MAX / 2] = "";
+	struct nearest near = {0};
+	size_t room, used;
+
+	if (cap == 0)
+		return buf;
+	read_offer(ours, terms, body, offered, sizeof(offered), &near);
+	append_ours(accepted, sizeof(accepted), ours, terms->with_ke);
+	append_difference(difference, sizeof(difference), terms, &near);
+	/* Where the room is short, the lists go before what a person needs most. */
+	used = sizeof(words) + strlen(difference);
+	room = cap > used ? cap - used : 0;
+	if (strlen(offered) + strlen(accepted) > room) {
+		shorten(offered, strlen(accepted) < room / 2 ? room - strlen(accepted) : room / 2);
+		shorten(accepted, room - strlen(offered));
+	}
+	snprintf(buf, cap, "peer offered %s; we accept %s; first difference: %s", offered, accepted,
+		 difference);
 	return buf;
 }
 

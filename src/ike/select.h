@@ -58,7 +58,8 @@ enum err ike_check_answer(const struct ike_suites *ours, const struct ike_terms 
 			  struct bytes body, struct ike_choice *out, const char **reason);
 
 /* The sentence for a person after ERR_NOT_FOUND: what was offered, what we accept, and the first
- * difference of the pair of proposals that came furthest. Cut to cap; returns buf. */
+ * difference of the pair of proposals that came furthest. Where cap is short, the two lists are cut
+ * before the difference is. Returns buf. */
 const char *ike_explain_mismatch(const struct ike_suites *ours, const struct ike_terms *terms,
 				 struct bytes body, char *buf, size_t cap);
 /* The same on the other side, where NO_PROPOSAL_CHOSEN came back: what we had offered. */

@@ -295,8 +295,8 @@ enum err ike_suites_parse(struct ike_suites *out, uint8_t protocol, const char *
 
 void ike_suites_default(struct ike_suites *out, uint8_t protocol)
 {
-	struct bytes word;
-	const char *reason;
+	struct bytes word = {0};
+	const char *reason = NULL;
 
 	/* The text is a constant that the tests parse: it cannot fail. */
 	if (ike_suites_parse(out, protocol, "default", &word, &reason) != ERR_NONE)

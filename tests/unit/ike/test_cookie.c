@@ -172,6 +172,9 @@ static void nats_are_seen(void **state)
 	natd_hash(crypto, spi, 0, &path.remote, h);
 	natd_note(&n, NOTIFY_NAT_DETECTION_SOURCE_IP, BYTES_OF(h));
 	assert_false(natd_there(&n));
+	natd_hash(crypto, spi, 0, &other, h);
+	natd_note(&n, NOTIFY_NAT_DETECTION_SOURCE_IP, BYTES_OF(h));
+	assert_false(natd_there(&n));
 
 	assert_int_equal(natd_expect(&n, crypto, spi, 0, &path), ERR_NONE);
 	natd_hash(crypto, spi, 0, &inside, h);

@@ -266,6 +266,19 @@ static void hostile_requests(void **state)
 	job = ike_job_new(IKE_JOB_VERIFY);
 	assert_int_equal(ike_job_write_request(job, &w), ERR_UNSUPPORTED);
 	ike_job_free(job);
+	/* A key's name of 300 octets, all there. */
+	w = writer_of(buf, sizeof(buf));
+	writer_u8(&w, IKE_JOB_SIGN);
+	writer_u64(&w, 1);
+	writer_u32(&w, 300);
+	for (int i = 0; i < 300; i++)
+		writer_u8(&w, 'k');
+	writer_u32(&w, 7);
+	writer_bytes(&w, BYTES_LITERAL("ed25519"));
+	writer_u32(&w, 0);
+	assert_int_equal(ike_job_read_request(&there, writer_bytes_so_far(&w)), ERR_SYNTAX);
+	job = ike_job_new(IKE_JOB_SIGN);
+	ike_job_free(job);
 }
 
 /* ---- verifying ---- */

@@ -122,6 +122,10 @@ static void both_families_go_together(void **state)
 			 ERR_NONE);
 	assert_list(n.remote, n.n_remote, "10.1.0.0/24");
 	assert_false(n.whole);
+	assert_int_equal(respond("10.1.0.0/24 2001:db8:1::/64", "10.2.0.0/24 2001:db8:2::/64",
+				 "0.0.0.0/0", "0.0.0.0/0 ::/0", &n),
+			 ERR_NONE);
+	assert_list(n.local, n.n_local, "10.2.0.0/24");
 }
 
 /* RFC 7296 2.9: the packet that the initiator names first decides which policy is meant. */

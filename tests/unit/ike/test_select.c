@@ -369,6 +369,9 @@ static void wrong_answers_are_refused(void **state)
 	begin(); /* two of one type */
 	write_gcm(1, TRANSFORM_KE, KE_ECP_256);
 	assert_int_equal(answer(ours, end()), ERR_AUTH);
+	begin(); /* the same one twice */
+	write_gcm(1, TRANSFORM_KE, KE_CURVE25519);
+	assert_int_equal(answer(ours, end()), ERR_AUTH);
 	begin(); /* a number that was not offered */
 	write_gcm(2, 0, 0);
 	assert_int_equal(answer(ours, end()), ERR_AUTH);
@@ -412,7 +415,7 @@ static void assert_says(const char *ours, const char *theirs, const char *expect
 static void mismatches_are_explained(void **state)
 {
 	struct ike_suites s = suites(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519");
-	char buf[30];
+	char buf[134];
 
 	(void)state;
 	assert_says("aes256gcm-prfsha384-x25519", "aes128cbc-sha256-modp2048",
@@ -426,10 +429,17 @@ static void mismatches_are_explained(void **state)
 		    "aes256gcm-prfsha384-modp2048/ecp256; we accept aes128gcm-prfsha256-x25519, "
 		    "aes256gcm-prfsha384-x25519; first difference: "
 		    "key exchange: none of modp2048/ecp256 is accepted, only x25519");
-	assert_int_equal(
-	    strlen(ike_explain_mismatch(&s, &ike_terms, offer(PROTOCOL_IKE, "compat", true), buf,
-					sizeof(buf))),
-	    sizeof(buf) - 1);
+	/* Short of room, the lists are cut first. */
+	assert_string_equal(
+	    ike_explain_mismatch(&s, &ike_terms,
+				 offer(PROTOCOL_IKE, "aes128cbc-sha256-modp2048", true), buf,
+				 sizeof(buf)),
+	    "peer offered aes128cbc-sh...; we accept aes256gcm-prf...; first difference: "
+	    "encryption: none of aes128cbc is accepted, only aes256gcm");
+	for (size_t n = 1; n < sizeof(buf); n++)
+		assert_int_equal(strlen(ike_explain_mismatch(
+				     &s, &ike_terms, offer(PROTOCOL_IKE, "compat", true), buf, n)),
+				 n - 1);
 }
 
 int main(void)

@@ -168,8 +168,13 @@ static void cut_messages_are_refused(void **state)
 			buf[27] = (uint8_t)m.n;
 			buf[30] = (uint8_t)((m.n - 28) >> 8);
 			buf[31] = (uint8_t)(m.n - 28);
-			assert_int_not_equal(open_copy(&s, m, &o), ERR_NONE);
+			enum err e = open_copy(&s, m, &o);
+
+			assert_int_not_equal(e, ERR_NONE);
 			assert_false(o.authentic);
+			/* CBC takes whole blocks only. */
+			if (suites[i].iv == 16 && (whole - m.n) % 16 != 0)
+				assert_int_equal(e, ERR_SYNTAX);
 		}
 	}
 }
