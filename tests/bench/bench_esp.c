@@ -280,5 +280,6 @@ int main(int argc, char **argv)
 	if (file != NULL && json_dump_file(all, file, JSON_INDENT(1)) != 0)
 		fail(strerror(errno));
 	json_decref(all);
+	printf("ok esp\n");
 	return 0;
 }
