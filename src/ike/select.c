@@ -496,7 +496,7 @@ const char *ike_explain_mismatch(const struct ike_suites *ours, const struct ike
 	used = sizeof(words) + strlen(difference);
 	room = cap > used ? cap - used : 0;
 	if (strlen(offered) + strlen(accepted) > room) {
-		shorten(offered, strlen(accepted) < room / 2 ? room - strlen(accepted) : room / 2);
+		shorten(offered, strlen(accepted) <= room / 2 ? room - strlen(accepted) : room / 2);
 		shorten(accepted, room - strlen(offered));
 	}
 	snprintf(buf, cap, "peer offered %s; we accept %s; first difference: %s", offered, accepted,
