@@ -46,7 +46,8 @@ void text_append_escaped(char *buf, size_t cap, struct bytes octets)
 const char *name_format(const X509_NAME *name, char *buf, size_t cap)
 {
 	/* Escapes control characters and all above ASCII, so that a peer's name forges no line. */
-	unsigned long flags = XN_FLAG_ONELINE & ~(unsigned long)XN_FLAG_SPC_EQ;
+	unsigned long flags =
+	    XN_FLAG_ONELINE & ~(unsigned long)(XN_FLAG_SPC_EQ | ASN1_STRFLGS_ESC_QUOTE);
 	BIO *out = BIO_new(BIO_s_mem());
 	char *text;
 	long n;
@@ -112,8 +113,8 @@ static bool add_part(X509_NAME *name, char *part, const char **reason)
 }
 
 /* Takes the next part out of *text into out: up to the separator, blanks around it dropped, a
- * backslash before a character taken away. */
-static void next_part(const char **text, char separator, char *out)
+ * backslash before a character taken away. True when a separator followed, hence another part. */
+static bool next_part(const char **text, char separator, char *out)
 {
 	const char *p = *text + strspn(*text, " ");
 	size_t n = 0;
@@ -129,7 +130,8 @@ static void next_part(const char **text, char separator, char *out)
 	while (n > keep && out[n - 1] == ' ')
 		n--;
 	out[n] = '\0';
-	*text = *p == separator && *p != '\0' ? p + 1 : p;
+	*text = *p != '\0' ? p + 1 : p;
+	return *p != '\0';
 }
 
 X509_NAME *name_parse(const char *text, const char **reason)
@@ -137,6 +139,7 @@ X509_NAME *name_parse(const char *text, const char **reason)
 	char part[NAME_TEXT_MAX];
 	char separator = ',';
 	X509_NAME *name;
+	bool more;
 
 	if (strlen(text) >= sizeof(part)) {
 		*reason = "the distinguished name is too long";
@@ -152,13 +155,13 @@ X509_NAME *name_parse(const char *text, const char **reason)
 		return NULL;
 	}
 	do {
-		next_part(&text, separator, part);
+		more = next_part(&text, separator, part);
 		if (X509_NAME_entry_count(name) == NAME_PARTS_MAX)
 			*reason = "the distinguished name has too many parts";
 		else if (add_part(name, part, reason))
 			continue;
 		X509_NAME_free(name);
 		return NULL;
-	} while (*text != '\0');
+	} while (more);
 	return name;
 }
