@@ -1,0 +1,102 @@
+/* A new configuration in the ike process: built at once, put in use when the parent says so. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "daemon/build_private.h"
+#include "daemon/bundle.h"
+#include "daemon/ike_private.h"
+
+static void answer(struct server *s, const struct errors *e)
+{
+	struct writer w = writer_of(s->out, IPC_MESSAGE_MAX);
+
+	writer_u8(&w, e->n + e->more == 0);
+	for (size_t i = 0; i < e->n; i++) {
+		writer_bytes(&w, bytes_of(e->line[i], strlen(e->line[i])));
+		writer_u8(&w, '\n');
+	}
+	(void)ipc_send(s->start->parent, IPC_LOADED, writer_bytes_so_far(&w), -1);
+}
+
+/* The file's name is its first value's business; the parent puts it before each line. */
+void load_bundle(struct server *s, int fd)
+{
+	uint8_t *octets = NULL;
+	size_t n = 0;
+	struct bytes keys;
+	struct config c;
+	struct files f;
+	struct errors errors;
+
+	errors_init(&errors, "configuration");
+	built_clear(&s->next);
+	s->loaded = false;
+	enum err e = ipc_file_read(fd, &octets, &n);
+	(void)close(fd);
+	if (e == ERR_NONE) {
+		e = bundle_read(BUNDLE_IKE, bytes_of(octets, n), &c, &f, &keys);
+		if (e == ERR_NONE)
+			e = build_connections(&s->builder, &c, &f, keys, &s->next, &errors);
+		config_clear(&c);
+		files_clear(&f);
+		mem_free_secret(octets, n);
+	}
+	if (e != ERR_NONE && errors.n + errors.more == 0)
+		errors_add(&errors, 0, "it cannot be loaded: %s", err_name(e));
+	s->loaded = e == ERR_NONE;
+	answer(s, &errors);
+	errors_clear(&errors);
+}
+
+/* Connections that the new configuration does not name any more. */
+static void remove_old(struct server *s)
+{
+	for (size_t i = 0; i < s->names.n_buckets; i++) {
+		for (struct table_node *n = s->names.buckets[i], *next; n != NULL; n = next) {
+			char name[CONFIG_TEXT_MAX + 1];
+			struct memory *m = (struct memory *)(void *)n;
+			next = n->next;
+			if (m->number == s->generation || m->n >= sizeof(name))
+				continue;
+			memcpy(name, m->key, m->n);
+			name[m->n] = '\0';
+			(void)ike_connection_remove(s->ike, name, process_now());
+			table_remove(&s->names, n);
+			mem_free(m);
+		}
+	}
+}
+
+void load_commit(struct server *s)
+{
+	size_t failed = 0;
+
+	if (!s->loaded)
+		return;
+	s->generation++;
+	for (size_t i = 0; i < s->next.n; i++) {
+		struct ike_connection *c = s->next.connections[i];
+		struct bytes key = bytes_of(c->name, strlen(c->name));
+		struct memory *m = memory_find(&s->names, key);
+		if (m == NULL)
+			m = memory_add(&s->names, key);
+		if (m != NULL)
+			m->number = s->generation;
+		if (ike_connection_set(s->ike, c, process_now()) != ERR_NONE)
+			failed++;
+	}
+	remove_old(s);
+	if (failed > 0)
+		log_write(&s->process->log, LOG_ERR, NULL, 0,
+			  "%zu connections could not be set: out of memory", failed);
+	built_clear(&s->built);
+	s->built = s->next;
+	s->next = (struct built){0};
+	s->loaded = false;
+	log_write(&s->process->log, LOG_INFO, NULL, 0, "%zu connections are configured",
+		  s->built.n);
+	if (!s->ready)
+		(void)ipc_send(s->start->parent, IPC_READY, bytes_of(NULL, 0), -1);
+	s->ready = true;
+}

@@ -1,0 +1,205 @@
+#include "daemon/sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||                         \
+    __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+enum err sandbox_find_user(struct sandbox_user *u, const char *name, bool is_default,
+			   char reason[SANDBOX_REASON_MAX])
+{
+	const struct passwd *p = getpwnam(name);
+
+	if (p == NULL && is_default)
+		p = getpwnam("nobody");
+	if (p == NULL) {
+		(void)snprintf(reason, SANDBOX_REASON_MAX, "there is no user \"%s\"", name);
+		return ERR_NOT_FOUND;
+	}
+	if (p->pw_uid == 0) {
+		(void)snprintf(reason, SANDBOX_REASON_MAX,
+			       "user \"%s\" is root; the processes that face the network need "
+			       "another",
+			       name);
+		return ERR_RANGE;
+	}
+	*u = (struct sandbox_user){p->pw_uid, p->pw_gid};
+	return ERR_NONE;
+}
+
+static enum err failed(char reason[SANDBOX_REASON_MAX], const char *what)
+{
+	(void)snprintf(reason, SANDBOX_REASON_MAX, "%s: %s", what, strerror(errno));
+	return ERR_IO;
+}
+
+enum err sandbox_drop(const struct sandbox_user *u, const char *folder, pid_t parent,
+		      char reason[SANDBOX_REASON_MAX])
+{
+	static const struct rlimit none;
+
+	if (folder != NULL && (chroot(folder) != 0 || chdir("/") != 0))
+		return failed(reason, "chroot");
+	if (setgroups(0, NULL) != 0)
+		return failed(reason, "setgroups");
+	if (setresgid(u->gid, u->gid, u->gid) != 0)
+		return failed(reason, "setresgid");
+	if (setresuid(u->uid, u->uid, u->uid) != 0)
+		return failed(reason, "setresuid");
+	if (setuid(0) == 0 || seteuid(0) == 0) {
+		errno = EPERM;
+		return failed(reason, "root could be had back");
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return failed(reason, "no_new_privs");
+	(void)setrlimit(RLIMIT_CORE, &none);
+	/* Nobody of the same user may look into our memory. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return failed(reason, "dumpable");
+	/* After the change of user, which would undo it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+		return failed(reason, "pdeathsig");
+	if (getppid() != parent) {
+		errno = ESRCH;
+		return failed(reason, "the parent is gone");
+	}
+	return ERR_NONE;
+}
+
+bool sandbox_filters(void)
+{
+#ifdef SANITIZED
+	return false;
+#else
+	return true;
+#endif
+}
+
+/* Memory, time, randomness, and messages over descriptors that are open already. */
+static const int common_calls[] = {
+    SCMP_SYS(brk),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(close),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(fstat),
+    SCMP_SYS(futex),
+    SCMP_SYS(getpid),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(gettid),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(lseek),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mremap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(newfstatat), /* glibc's fstat(); the root directory is empty */
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(pread64),
+    SCMP_SYS(read),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(tgkill), /* abort() */
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+};
+
+static const int ike_calls[] = {
+    SCMP_SYS(accept4),    SCMP_SYS(clock_nanosleep), SCMP_SYS(connect), /* of a socket that only
+									   asks for routes */
+    SCMP_SYS(epoll_ctl),  SCMP_SYS(epoll_pwait),     SCMP_SYS(epoll_wait), SCMP_SYS(getsockname),
+    SCMP_SYS(getsockopt), SCMP_SYS(recvmmsg),        SCMP_SYS(sendmmsg),   SCMP_SYS(shutdown),
+};
+
+static const int plane_calls[] = {
+    SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait),
+    SCMP_SYS(readv),     SCMP_SYS(recvmmsg),    SCMP_SYS(sendmmsg),
+};
+
+static int allow(scmp_filter_ctx f, const int *calls, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0);
+	return rc;
+}
+
+static int allow_rest(scmp_filter_ctx f, enum sandbox_profile profile)
+{
+	int rc = 0;
+
+	switch (profile) {
+	case SANDBOX_IKE:
+		rc = allow(f, ike_calls, sizeof(ike_calls) / sizeof(ike_calls[0]));
+		break;
+	case SANDBOX_KEYS:
+		break;
+	case SANDBOX_PLANE:
+		rc = allow(f, plane_calls, sizeof(plane_calls) / sizeof(plane_calls[0]));
+		/* Path MTU probing and the don't-fragment bit: options of the IP levels alone. */
+		if (rc == 0)
+			rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 1,
+					      SCMP_A1(SCMP_CMP_EQ, 0)); /* IPPROTO_IP */
+		if (rc == 0)
+			rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 1,
+					      SCMP_A1(SCMP_CMP_EQ, 41)); /* IPPROTO_IPV6 */
+		break;
+	}
+	/* No memory that can be executed. */
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return rc;
+}
+
+enum err sandbox_filter(enum sandbox_profile profile, char reason[SANDBOX_REASON_MAX])
+{
+	if (!sandbox_filters())
+		return ERR_NONE;
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (f == NULL) {
+		(void)snprintf(reason, SANDBOX_REASON_MAX, "no seccomp filter can be made");
+		return ERR_IO;
+	}
+	int rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (rc == 0)
+		rc = allow(f, common_calls, sizeof(common_calls) / sizeof(common_calls[0]));
+	if (rc == 0)
+		rc = allow_rest(f, profile);
+	if (rc == 0)
+		rc = seccomp_load(f);
+	seccomp_release(f);
+	if (rc == 0)
+		return ERR_NONE;
+	errno = -rc;
+	return failed(reason, "seccomp");
+}
