@@ -276,7 +276,7 @@ static enum err build_connection(struct building *b, const struct config_section
 				 struct ike_connection *c)
 {
 	unsigned auth = IKE_AUTH_BY_PSK;
-	const struct option *o = option_find(SECTION_CONNECTION, "auth");
+	const struct config_option *o = option_find(SECTION_CONNECTION, "auth");
 	const char *text = config_text(s, "auth");
 
 	store_values(s, c);

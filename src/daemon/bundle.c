@@ -5,7 +5,7 @@
 #include "base/mem.h"
 
 /* Format, all lengths in front of what they count:
- *   u32 magic, u8 kind
+ *   u32 magic, u8 kind, text name of the configuration file
  *   sections: u8 1, section; then u8 0
  *     section: u8 kind, u32 line, text title, u8 has title2, [text title2],
  *              values: u8 1, u16 option, u32 line, text; then u8 0
@@ -36,7 +36,7 @@ static void put_octets(struct writer *w, struct bytes b)
 static void put_section(struct writer *w, const struct config_section *s)
 {
 	size_t n;
-	const struct option *all = options_all(&n);
+	const struct config_option *all = options_all(&n);
 
 	writer_u8(w, (uint8_t)s->kind);
 	writer_u32(w, s->line);
@@ -58,11 +58,12 @@ static void put_section(struct writer *w, const struct config_section *s)
 	writer_u8(w, 0);
 }
 
-static void put_all(struct writer *w, enum bundle_kind kind, const struct config *c,
-		    const struct files *f, struct bytes keys)
+static void put_bundle(struct writer *w, enum bundle_kind kind, const struct config *c,
+		       const struct files *f, struct bytes keys)
 {
 	writer_u32(w, BUNDLE_MAGIC);
 	writer_u8(w, (uint8_t)kind);
+	put_text(w, c->name);
 	for (const struct config_section *s = c->sections; s != NULL; s = s->next) {
 		if (s->kind != SECTION_SECRET && kind == BUNDLE_KEYS)
 			continue;
@@ -89,7 +90,7 @@ enum err bundle_write(enum bundle_kind kind, const struct config *c, const struc
 		if (buf == NULL)
 			return ERR_NO_MEMORY;
 		struct writer w = writer_of(buf, cap);
-		put_all(&w, kind, c, f, keys);
+		put_bundle(&w, kind, c, f, keys);
 		if (writer_ok(&w)) {
 			*out = buf;
 			*n = w.n;
@@ -127,7 +128,7 @@ static bool take_more(struct reader *r)
 static enum err take_values(struct reader *r, struct config_section *s)
 {
 	size_t n;
-	const struct option *all = options_all(&n);
+	const struct config_option *all = options_all(&n);
 	char text[CONFIG_TEXT_MAX + 1];
 
 	while (take_more(r)) {
@@ -205,6 +206,7 @@ enum err bundle_read(enum bundle_kind kind, struct bytes octets, struct config *
 		return e;
 	if (reader_u32(&r) != BUNDLE_MAGIC || reader_u8(&r) != kind)
 		return ERR_SYNTAX;
+	take_text(&r, c->name, sizeof(c->name));
 	while (e == ERR_NONE && take_more(&r))
 		e = take_section(&r, c, NULL);
 	if (e == ERR_NONE)

@@ -57,7 +57,7 @@ struct config_section *config_section_new(enum option_section kind, unsigned lin
 	return s;
 }
 
-enum err config_section_put(struct config_section *s, const struct option *o, unsigned line,
+enum err config_section_put(struct config_section *s, const struct config_option *o, unsigned line,
 			    struct bytes text)
 {
 	if (text.n > CONFIG_TEXT_MAX)
@@ -103,7 +103,7 @@ const struct config_value *config_get(const struct config_section *s, const char
 
 const struct config_value *config_get_next(const struct config_value *v)
 {
-	const struct option *o = v->option;
+	const struct config_option *o = v->option;
 
 	do
 		v = v->next;
@@ -117,7 +117,7 @@ const char *config_text(const struct config_section *s, const char *word)
 
 	if (v != NULL)
 		return v->text;
-	const struct option *o = option_find(s->kind, word);
+	const struct config_option *o = option_find(s->kind, word);
 	return o != NULL ? o->def : NULL;
 }
 

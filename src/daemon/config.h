@@ -13,13 +13,14 @@
 #include "daemon/errors.h"
 #include "daemon/options.h"
 
+#define CONFIG_NAME_MAX   256
 #define CONFIG_OCTETS_MAX (16U << 20)
 #define CONFIG_TITLE_MAX  64   /* octets of the name of a connection or child */
 #define CONFIG_TEXT_MAX   1024 /* octets of one value */
 
 struct config_value {
 	struct config_value *next;
-	const struct option *option;
+	const struct config_option *option;
 	unsigned line;
 	char text[];
 };
@@ -37,6 +38,7 @@ struct config_section {
 };
 
 struct config {
+	char name[CONFIG_NAME_MAX]; /* the file's, for errors */
 	struct config_section *sections, **sections_end;
 	size_t n_connections;
 	size_t n_children;
@@ -55,7 +57,7 @@ void config_check(const struct config *c, struct errors *errors);
 struct config_section *config_section_new(enum option_section kind, unsigned line,
 					  const char *title, const char *title2);
 void config_section_free(struct config_section *s);
-enum err config_section_put(struct config_section *s, const struct option *o, unsigned line,
+enum err config_section_put(struct config_section *s, const struct config_option *o, unsigned line,
 			    struct bytes text);
 /* Takes child. */
 void config_section_add_child(struct config_section *s, struct config_section *child);

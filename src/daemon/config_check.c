@@ -53,7 +53,7 @@ static void forget(struct table *t)
 static void check_required(const struct config_section *s, struct errors *e)
 {
 	size_t n;
-	const struct option *all = options_all(&n);
+	const struct config_option *all = options_all(&n);
 
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].section == s->kind && all[i].required &&

@@ -65,7 +65,7 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	*(const char **)result = "";
 	if (s == NULL)
 		return -1;
-	const struct option *o = option_find(s->kind, opt->name);
+	const struct config_option *o = option_find(s->kind, opt->name);
 	if (!o->list && config_get(s, o->word) != NULL)
 		errors_expected(parse->errors, line, o->word, "only once in a section %s",
 				cfg->name);
@@ -110,7 +110,7 @@ static int on_section_end(cfg_t *cfg, cfg_opt_t *opt)
 static void list_words(const char *section, char *buf, size_t cap)
 {
 	size_t n, at = 0;
-	const struct option *all = options_all(&n);
+	const struct config_option *all = options_all(&n);
 	enum option_section kind = kind_of(section);
 
 	buf[0] = '\0';
@@ -171,7 +171,7 @@ static void on_error(cfg_t *cfg, const char *format, va_list ap)
 static size_t fill_options(cfg_opt_t *out, enum option_section section)
 {
 	size_t n, used = 0;
-	const struct option *all = options_all(&n);
+	const struct config_option *all = options_all(&n);
 
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].section != section || used + 2 >= OPTIONS_MAX)
@@ -199,7 +199,7 @@ static void parse_text(struct config *c, const char *text, struct errors *errors
 	opts[SECTION_CONNECTION][n++] = child;
 	opts[SECTION_CONNECTION][n] = end;
 	for (int s = 0; s < SECTION_COUNT; s++) {
-		const struct section *info = section_info((enum option_section)s);
+		const struct config_section_info *info = section_info((enum option_section)s);
 		if (s == SECTION_CHILD)
 			continue;
 		cfg_opt_t sec = CFG_SEC(info->word, opts[s],
@@ -229,6 +229,7 @@ enum err config_parse(struct config *c, struct bytes text, struct errors *errors
 {
 	size_t found = errors->n + errors->more;
 
+	(void)snprintf(c->name, sizeof(c->name), "%s", errors->file);
 	if (text.n > CONFIG_OCTETS_MAX) {
 		errors_add(errors, 0, "the file is larger than %u octets", CONFIG_OCTETS_MAX);
 		return ERR_SYNTAX;

@@ -35,6 +35,8 @@ void load_bundle(struct server *s, int fd)
 	enum err e = ipc_file_read(fd, &octets, &n);
 	(void)close(fd);
 	if (e == ERR_NONE) {
+		/* The errors name the file that the bundle tells of. */
+		errors.file = c.name;
 		e = bundle_read(BUNDLE_IKE, bytes_of(octets, n), &c, &f, &keys);
 		if (e == ERR_NONE)
 			e = build_connections(&s->builder, &c, &f, keys, &s->next, &errors);

@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "base/ikev2_numbers.h"
+#include "base/mem.h"
 #include "crypto/crypto.h"
 #include "daemon/build_private.h"
 #include "daemon/ike_private.h"

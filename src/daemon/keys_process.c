@@ -49,6 +49,8 @@ static void load(struct keys *k, int fd)
 	enum err e = ipc_file_read(fd, &octets, &n);
 	(void)close(fd);
 	if (e == ERR_NONE) {
+		/* The errors name the file that the bundle tells of. */
+		errors.file = c.name;
 		e = bundle_read(BUNDLE_KEYS, bytes_of(octets, n), &c, &f, &none);
 		writer_u8(&w, 1);
 		if (e == ERR_NONE)

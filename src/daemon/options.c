@@ -22,7 +22,7 @@ static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
 static const char *const mode_words[] = {"tunnel", NULL};
 static const char *const df_words[] = {"copy", "set", "clear", NULL};
 
-static const struct section sections[SECTION_COUNT] = {
+static const struct config_section_info sections[SECTION_COUNT] = {
     [SECTION_DAEMON] =
 	{"daemon", NULL,
 	 "The process itself: where it listens and what it is called. May be left out."},
@@ -36,7 +36,7 @@ static const struct section sections[SECTION_COUNT] = {
 			"for it and anybody."},
 };
 
-static const struct option options[] = {
+static const struct config_option options[] = {
     {SECTION_DAEMON, "listen", OPTION_ADDRESS, true, false, "any", 0, 0, NULL,
      "The local addresses to listen on.", OTHER},
     {SECTION_DAEMON, "ike-port", OPTION_COUNT, false, false, "500", 1, 65535, NULL,
@@ -153,18 +153,18 @@ static const struct option options[] = {
      OTHER},
 };
 
-const struct option *options_all(size_t *count)
+const struct config_option *options_all(size_t *count)
 {
 	*count = sizeof(options) / sizeof(options[0]);
 	return options;
 }
 
-const struct section *section_info(enum option_section section)
+const struct config_section_info *section_info(enum option_section section)
 {
 	return &sections[section];
 }
 
-const struct option *option_find(enum option_section section, const char *word)
+const struct config_option *option_find(enum option_section section, const char *word)
 {
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (options[i].section == section && strcmp(options[i].word, word) == 0)
@@ -173,7 +173,7 @@ const struct option *option_find(enum option_section section, const char *word)
 	return NULL;
 }
 
-static bool in_bounds(const struct option *o, uint64_t v)
+static bool in_bounds(const struct config_option *o, uint64_t v)
 {
 	return v >= o->min && v <= o->max;
 }
@@ -186,7 +186,7 @@ static bool is_name(const char *text, size_t most)
 	return n > 0 && n <= most && text[n] == '\0';
 }
 
-bool option_check(const struct option *o, const char *text)
+bool option_check(const struct config_option *o, const char *text)
 {
 	uint64_t v;
 	unsigned i;
@@ -236,7 +236,7 @@ static void store_number(void *field, size_t len, uint64_t v)
 		memcpy(field, &v, len);
 }
 
-void option_store(const struct option *o, void *base, const char *text)
+void option_store(const struct config_option *o, void *base, const char *text)
 {
 	uint64_t v = 0;
 	unsigned i = 0;

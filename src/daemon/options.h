@@ -39,7 +39,7 @@ enum option_type {
 
 #define OPTION_NO_FIELD SIZE_MAX
 
-struct option {
+struct config_option {
 	enum option_section section;
 	const char *word;
 	enum option_type type;
@@ -54,7 +54,7 @@ struct option {
 	size_t field_len;
 };
 
-struct section {
+struct config_section_info {
 	const char *word;
 	const char *title; /* what stands after the word; NULL: nothing */
 	const char *help;
@@ -78,21 +78,21 @@ struct daemon_config {
 	unsigned log_level; /* enum log_level */
 };
 
-const struct option *options_all(size_t *count);
-const struct section *section_info(enum option_section section);
+const struct config_option *options_all(size_t *count);
+const struct config_section_info *section_info(enum option_section section);
 /* NULL: the section has no such option. */
-const struct option *option_find(enum option_section section, const char *word);
+const struct config_option *option_find(enum option_section section, const char *word);
 
 /* text is a value of the option, bounds included. Identities, suites and files pass: they are
  * looked at by those who make them. */
-bool option_check(const struct option *o, const char *text);
+bool option_check(const struct config_option *o, const char *text);
 /* Stores a checked value in the option's field of the structure at base. */
-void option_store(const struct option *o, void *base, const char *text);
+void option_store(const struct config_option *o, void *base, const char *text);
 /* All defaults of a section that have fields. */
 void option_store_defaults(enum option_section section, void *base);
 /* "one of auto, manual", "a number from 1 to 65535", ...; returns buf. */
 #define OPTION_EXPECTED_MAX 256
-const char *option_expected(const struct option *o, char buf[OPTION_EXPECTED_MAX]);
+const char *option_expected(const struct config_option *o, char buf[OPTION_EXPECTED_MAX]);
 
 /* The options part of postern.conf(5), in mdoc. */
 void options_man(FILE *f);

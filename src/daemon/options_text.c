@@ -16,7 +16,7 @@ static size_t add(char buf[OPTION_EXPECTED_MAX], size_t at, const char *text)
 	return at + n;
 }
 
-static const char *one_of(const struct option *o, char buf[OPTION_EXPECTED_MAX])
+static const char *one_of(const struct config_option *o, char buf[OPTION_EXPECTED_MAX])
 {
 	if (o->words[1] == NULL) {
 		(void)snprintf(buf, OPTION_EXPECTED_MAX, "\"%s\"", o->words[0]);
@@ -45,7 +45,7 @@ static void put_time(char *buf, size_t cap, uint64_t us)
 	(void)snprintf(buf, cap, "%" PRIu64 "%s", us / units[i].size, units[i].unit);
 }
 
-static const char *expected_number(const struct option *o, char buf[OPTION_EXPECTED_MAX])
+static const char *expected_number(const struct config_option *o, char buf[OPTION_EXPECTED_MAX])
 {
 	char low[32], high[32];
 
@@ -73,7 +73,7 @@ static const char *expected_number(const struct option *o, char buf[OPTION_EXPEC
 	return buf;
 }
 
-const char *option_expected(const struct option *o, char buf[OPTION_EXPECTED_MAX])
+const char *option_expected(const struct config_option *o, char buf[OPTION_EXPECTED_MAX])
 {
 	const char *text = "";
 
@@ -133,7 +133,7 @@ static void man_text(FILE *f, const char *text)
 	(void)fputc('\n', f);
 }
 
-static void man_option(FILE *f, const struct option *o)
+static void man_option(FILE *f, const struct config_option *o)
 {
 	char expected[OPTION_EXPECTED_MAX];
 
@@ -150,10 +150,10 @@ static void man_option(FILE *f, const struct option *o)
 void options_man(FILE *f)
 {
 	size_t n;
-	const struct option *all = options_all(&n);
+	const struct config_option *all = options_all(&n);
 
 	for (int s = 0; s < SECTION_COUNT; s++) {
-		const struct section *info = section_info((enum option_section)s);
+		const struct config_section_info *info = section_info((enum option_section)s);
 		(void)fprintf(f, ".Ss The section %s\n", info->word);
 		if (info->title != NULL)
 			(void)fprintf(f, ".D1 Ic %s Ar %s No { ... }\n", info->word, info->title);
