@@ -43,8 +43,10 @@ static enum err set_family_options(int fd, uint8_t family, enum net_socket_kind 
 		return carries_esp ? set_int(fd, IPPROTO_IP, IP_RECVERR, 1) : ERR_NONE;
 	}
 	int discover = carries_esp ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT;
-	if (set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != ERR_NONE ||
-	    set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) != ERR_NONE ||
+	/* A raw socket of IPv6 has no IPv4 side, and Linux refuses the option there. */
+	if (kind != NET_ESP && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != ERR_NONE)
+		return ERR_IO;
+	if (set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) != ERR_NONE ||
 	    set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) != ERR_NONE ||
 	    set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discover) != ERR_NONE)
 		return ERR_IO;
