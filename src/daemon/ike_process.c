@@ -352,7 +352,12 @@ static enum err start_all(struct server *s)
 {
 	uint8_t secret[16];
 
+	size_t seed;
+
 	crypto_random(secret, sizeof(secret));
+	/* Else jansson would open /dev/urandom for its first object. */
+	crypto_random(&seed, sizeof(seed));
+	json_object_seed(seed | 1);
 	s->unsent_end = &s->unsent;
 	s->buf = mem_new(IPC_HEADER_LEN + IPC_MESSAGE_MAX);
 	s->out = mem_new(IPC_MESSAGE_MAX);

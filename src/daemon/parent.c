@@ -28,8 +28,10 @@ static void tell_death(const struct parent *p, enum child_name which, pid_t pid,
 		log_write(log, LOG_ERR, NULL, 0, "the %s process (%ld) was killed: %s", name,
 			  (long)pid, strsignal(WTERMSIG(status)));
 	else
-		log_write(log, LOG_ERR, NULL, 0, "the %s process (%ld) ended with status %d", name,
-			  (long)pid, WEXITSTATUS(status));
+		/* Status 0: it found another process gone, whose death says more. */
+		log_write(log, WEXITSTATUS(status) == 0 ? LOG_DEBUG : LOG_ERR, NULL, 0,
+			  "the %s process (%ld) ended with status %d", name, (long)pid,
+			  WEXITSTATUS(status));
 }
 
 static void reap(struct parent *p)

@@ -17,6 +17,7 @@ struct worker {
 	pthread_cond_t wake;
 	struct queue waiting;
 	struct queue done;
+	bool running; /* the C library has set the thread up */
 	bool stop;
 	void (*tell)(void *ctx);
 	void *ctx;
@@ -73,6 +74,8 @@ static void *worker_main(void *ctx)
 	struct worker *w = ctx;
 
 	(void)pthread_mutex_lock(&w->lock);
+	w->running = true;
+	(void)pthread_cond_broadcast(&w->wake);
 	while (!w->stop) {
 		struct ike_job *job = queue_get(&w->waiting);
 		if (job == NULL) {
@@ -110,6 +113,11 @@ enum err worker_new(struct worker **out, void (*done)(void *ctx), void *ctx, str
 		mem_free(w);
 		return ERR_IO;
 	}
+	/* Its first system calls are made before the sandbox is closed, not after. */
+	(void)pthread_mutex_lock(&w->lock);
+	while (!w->running)
+		(void)pthread_cond_wait(&w->wake, &w->lock);
+	(void)pthread_mutex_unlock(&w->lock);
 	*out = w;
 	return ERR_NONE;
 }
