@@ -75,7 +75,7 @@ struct dataplane_usage *counters_begin(struct counters *c, uint32_t handle, uint
 	if (handle >= COUNTERS_MAX || !c->writable)
 		return NULL;
 	struct counters_slot *slot = &c->slot[handle];
-	uint64_t *words = &slot->usage.in_packets;
+	uint64_t *words = (uint64_t *)(void *)&slot->usage;
 	store(&slot->serial, 0);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	for (size_t i = 0; i < USAGE_WORDS; i++)
@@ -99,8 +99,8 @@ bool counters_read(const struct counters *c, uint32_t handle, uint64_t serial,
 	const struct counters_slot *slot = &c->slot[handle];
 	if (__atomic_load_n(&slot->serial, __ATOMIC_ACQUIRE) != serial)
 		return false;
-	const uint64_t *from = &slot->usage.in_packets;
-	uint64_t *to = &usage->in_packets;
+	const uint64_t *from = (const uint64_t *)(const void *)&slot->usage;
+	uint64_t *to = (uint64_t *)(void *)usage;
 	for (size_t i = 0; i < USAGE_WORDS; i++)
 		to[i] = load(&from[i]);
 	/* It may have been given away while we read. */

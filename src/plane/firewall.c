@@ -24,14 +24,14 @@
 enum entry_kind { ENTRY_OURS, ENTRY_ANY, ENTRY_PROTOCOL, ENTRY_PORTS, ENTRY_FRAGMENTS, ENTRY_RULE };
 
 /* Waits to be done at the next commit. */
-enum entry_todo { TODO_NOTHING, TODO_ADD, TODO_DELETE };
+enum entry_work { WORK_NOTHING, WORK_ADD, WORK_DELETE };
 
 struct entry {
 	struct table_node by_key;
 	struct list in_all;
-	struct list in_todo;
+	struct list in_pending;
 	enum entry_kind kind;
-	enum entry_todo todo;
+	enum entry_work pending;
 	bool as_rule; /* in the chain "more": the set refused it, or it is a rule anyway */
 	bool in_set;  /* the kernel has it */
 	uint8_t family;
@@ -45,7 +45,7 @@ struct firewall {
 	const struct log *log;
 	struct table entries;
 	struct list all;
-	struct list todo;
+	struct list pending;
 	bool rules_changed;
 };
 
@@ -171,7 +171,7 @@ enum err firewall_new(struct firewall **out, const struct firewall_options *opti
 		return ERR_NO_MEMORY;
 	f->log = options->log;
 	list_init(&f->all);
-	list_init(&f->todo);
+	list_init(&f->pending);
 	crypto_random(secret, sizeof(secret));
 	f->nft = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (f->nft == NULL || table_init(&f->entries, secret, entry_key) != ERR_NONE)
@@ -277,11 +277,11 @@ static size_t entry_text(char key[KEY_MAX], enum entry_kind kind, const struct s
 	return n > 0 && n < KEY_MAX ? (size_t)n : 0;
 }
 
-static void want(struct firewall *f, struct entry *e, enum entry_todo todo)
+static void want(struct firewall *f, struct entry *e, enum entry_work pending)
 {
-	e->todo = todo;
-	list_remove(&e->in_todo);
-	list_append(&f->todo, &e->in_todo);
+	e->pending = pending;
+	list_remove(&e->in_pending);
+	list_append(&f->pending, &e->in_pending);
 }
 
 static enum err hold(struct firewall *f, enum entry_kind kind, const struct selector *remote,
@@ -295,7 +295,7 @@ static enum err hold(struct firewall *f, enum entry_kind kind, const struct sele
 	if (node != NULL) {
 		struct entry *e = CONTAINER_OF(node, struct entry, by_key);
 		if (e->refs++ == 0)
-			want(f, e, TODO_ADD);
+			want(f, e, WORK_ADD);
 		return ERR_NONE;
 	}
 	struct entry *e = mem_new(sizeof(*e));
@@ -307,10 +307,10 @@ static enum err hold(struct firewall *f, enum entry_kind kind, const struct sele
 	e->as_rule = kind == ENTRY_RULE;
 	e->key_len = n;
 	memcpy(e->key, key, n + 1);
-	list_init(&e->in_todo);
+	list_init(&e->in_pending);
 	list_append(&f->all, &e->in_all);
 	table_add(&f->entries, &e->by_key);
-	want(f, e, TODO_ADD);
+	want(f, e, WORK_ADD);
 	return ERR_NONE;
 }
 
@@ -324,7 +324,7 @@ static void release(struct firewall *f, enum entry_kind kind, const struct selec
 		return;
 	struct entry *e = CONTAINER_OF(node, struct entry, by_key);
 	if (e->refs != 0 && --e->refs == 0)
-		want(f, e, TODO_DELETE);
+		want(f, e, WORK_DELETE);
 }
 
 /* Packets of the local nets themselves come from nowhere near the peer, also when the remote
@@ -410,9 +410,9 @@ static bool run_one(struct firewall *f, const struct entry *e, bool add)
 /* The kernel refused them together: one by one, and what a set refuses becomes a rule. */
 static void run_singly(struct firewall *f)
 {
-	LIST_EACH (&f->todo, node) {
-		struct entry *e = CONTAINER_OF(node, struct entry, in_todo);
-		bool add = e->todo == TODO_ADD;
+	LIST_EACH (&f->pending, node) {
+		struct entry *e = CONTAINER_OF(node, struct entry, in_pending);
+		bool add = e->pending == WORK_ADD;
 		if (e->as_rule || add == e->in_set)
 			continue;
 		if (run_one(f, e, add))
@@ -425,18 +425,18 @@ static void run_singly(struct firewall *f)
 static bool run_together(struct firewall *f)
 {
 	struct text t = {0};
-	LIST_EACH (&f->todo, node) {
-		const struct entry *e = CONTAINER_OF(node, struct entry, in_todo);
-		bool add = e->todo == TODO_ADD;
+	LIST_EACH (&f->pending, node) {
+		const struct entry *e = CONTAINER_OF(node, struct entry, in_pending);
+		bool add = e->pending == WORK_ADD;
 		if (!e->as_rule && add != e->in_set)
 			put_element(&t, e, add);
 	}
 	bool ok = run(f, &t);
 	mem_free(t.p);
-	LIST_EACH (&f->todo, node) {
-		struct entry *e = CONTAINER_OF(node, struct entry, in_todo);
+	LIST_EACH (&f->pending, node) {
+		struct entry *e = CONTAINER_OF(node, struct entry, in_pending);
 		if (ok && !e->as_rule)
-			e->in_set = e->todo == TODO_ADD;
+			e->in_set = e->pending == WORK_ADD;
 	}
 	return ok;
 }
@@ -459,15 +459,15 @@ static void rebuild_rules(struct firewall *f)
 
 void firewall_commit(struct firewall *f)
 {
-	if (f == NULL || list_empty(&f->todo))
+	if (f == NULL || list_empty(&f->pending))
 		return;
 	if (!run_together(f))
 		run_singly(f);
-	LIST_EACH (&f->todo, node) {
-		struct entry *e = CONTAINER_OF(node, struct entry, in_todo);
+	LIST_EACH (&f->pending, node) {
+		struct entry *e = CONTAINER_OF(node, struct entry, in_pending);
 		f->rules_changed = f->rules_changed || e->as_rule;
-		list_remove(&e->in_todo);
-		e->todo = TODO_NOTHING;
+		list_remove(&e->in_pending);
+		e->pending = WORK_NOTHING;
 		if (e->refs != 0)
 			continue;
 		table_remove(&f->entries, &e->by_key);
