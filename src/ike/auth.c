@@ -6,6 +6,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth_octets.h"
+#include "ike/ext/ext.h"
 #include "pki/trust.h"
 
 /* Replaces *to by a copy of from, which may be NULL. */
@@ -226,6 +227,7 @@ static enum err check_by_key(struct ike_sa *sa, const struct payloads *ps,
 	job->data = mem_copy(part->data);
 	job->data_len = part->data.n;
 	job->connection = ike_connection_hold(sa->config);
+	job->hashes = ext_signature_hashes_offered();
 	if (job->data == NULL)
 		return ERR_NO_MEMORY;
 	enum err e = identity_set(&job->remote, sa->setup->peer_id);

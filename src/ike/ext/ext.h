@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "wire/message.h"
 #include "wire/parts.h"
@@ -38,6 +39,9 @@ struct ike_extension {
 /* In the order in which they are asked. */
 extern const struct ike_extension *const ike_extensions[];
 extern const size_t ike_n_extensions;
+
+/* RFC 7427 4: what our SIGNATURE_HASH_ALGORITHMS announces, bits 1 << HASH_*. */
+uint32_t ext_signature_hashes_offered(void);
 
 void ext_write(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m);
 /* Shows every notify of the payloads to the extensions. */

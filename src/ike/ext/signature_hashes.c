@@ -6,6 +6,15 @@
 /* HASH_IDENTITY for EdDSA (RFC 8420 2). SHA-1 is never offered (RFC 8247 3.2). */
 static const uint16_t offered[] = {HASH_SHA2_256, HASH_SHA2_384, HASH_SHA2_512, HASH_IDENTITY};
 
+uint32_t ext_signature_hashes_offered(void)
+{
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < sizeof(offered) / sizeof(offered[0]); i++)
+		bits |= UINT32_C(1) << offered[i];
+	return bits;
+}
+
 static void hashes_write(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m)
 {
 	(void)ike;
