@@ -118,14 +118,20 @@ class Postern:
                 return c
         return {}
 
+    def sa(self, connection="office"):
+        """The newest IKE SA of it that is up; {} when there is none."""
+        up = [sa for sa in self.connection(connection).get("sas", []) if sa.get("state") == "up"]
+        return up[-1] if up else {}
+
     def child(self, connection="office", child="net"):
-        for c in self.connection(connection).get("children", []):
-            if c.get("name") == child:
-                return c
-        return {}
+        """The newest Child SA of that name, on whichever IKE SA; {} when there is none."""
+        found = [c for sa in self.connection(connection).get("sas", [])
+                 for c in sa.get("children", []) if c.get("name") == child]
+        found.sort(key=lambda c: c.get("rekeying", False), reverse=True)
+        return found[-1] if found else {}
 
     def is_up(self, connection="office", child="net"):
-        return self.child(connection, child).get("state") == "up"
+        return bool(self.child(connection, child))
 
     def up(self, connection="office", seconds=20):
         self.cli("up", connection, timeout=seconds + 10)
@@ -142,14 +148,12 @@ class Postern:
     def spis(self, connection="office", child="net"):
         """(inbound, outbound) SPI of a Child SA: they change with a rekey."""
         c = self.child(connection, child)
-        return c.get("spi-in"), c.get("spi-out")
+        return c.get("spi_in"), c.get("spi_out")
 
     def ike_spis(self, connection="office"):
-        c = self.connection(connection)
-        return c.get("spi-initiator"), c.get("spi-responder")
+        sa = self.sa(connection)
+        return sa.get("spi_i"), sa.get("spi_r")
 
     def why(self, connection="office"):
         """The reason that status gives for a connection that is down."""
-        c = self.connection(connection)
-        return " ".join(str(v) for v in [c.get("reason"), *(k.get("reason") for k in
-                                                            c.get("children", []))] if v)
+        return self.connection(connection).get("why") or ""
