@@ -93,7 +93,7 @@ static enum err read_sign(struct reader *r, struct ike_job *job)
 	struct bytes name = read_counted(r, SCHEME_NAME_MAX);
 	char scheme[SCHEME_NAME_MAX + 1] = "";
 
-	if (!reader_ok(r) || key.n == 0 || name.n == 0)
+	if (!reader_ok(r) || key.n == 0 || name.n == 0 || memchr(name.p, '\0', name.n) != NULL)
 		return ERR_SYNTAX;
 	memcpy(scheme, name.p, name.n);
 	job->scheme = signature_scheme_find(scheme);

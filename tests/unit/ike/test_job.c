@@ -254,7 +254,10 @@ static void hostile_requests(void **state)
 	buf[13] = '\0'; /* in the key's name */
 	assert_int_equal(ike_job_read_request(&there, bytes_of(buf, w.n)), ERR_SYNTAX);
 	buf[13] = 'g';
-	buf[13 + 6 + 4] = 'x'; /* in the scheme's name */
+	buf[13 + 6 + 4 + 6] = '\0'; /* in the scheme's name */
+	assert_int_equal(ike_job_read_request(&there, bytes_of(buf, w.n)), ERR_SYNTAX);
+	buf[13 + 6 + 4] = 'x';
+	buf[13 + 6 + 4 + 6] = '9';
 	assert_int_equal(ike_job_read_request(&there, bytes_of(buf, w.n)), ERR_UNSUPPORTED);
 	ike_job_free(job);
 	job = shared_key_job();
