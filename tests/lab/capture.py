@@ -34,7 +34,8 @@ Packet = collections.namedtuple("Packet", "time kind src dst sport dport length 
 
 def read_capture(path):
     """Packets of a capture file, each with its kind:
-    esp, ike-500, ike-4500, esp-4500, keepalive, arp, nd, mld, icmp-error (about ESP), icmp, icmpv6, tcp, udp, ..."""
+    esp, ike-500, ike-4500, esp-4500, keepalive, arp, nd, mld, icmp-error (about ESP or
+    IKE), icmp, icmpv6, tcp, udp, ..."""
     with open(path, "rb") as f:
         data = f.read()
     expect(len(data) >= 24, "the capture is empty")

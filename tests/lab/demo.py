@@ -42,7 +42,8 @@ def demo(lab):
     a = Postern(lab, s.a.gateway, config("demo-a.conf"), psk=psk).start()
     a.wait_up()
     b.wait_up()
-    show("(gw-b's mirrors it; both hold the same random key in office.psk). The tunnel is up.")
+    show("\ngw-b's is its mirror image, and both hold the same random key in office.psk.\n"
+         "The tunnel is up.")
 
     step(4, "Ping from lan-a to lan-b")
     ping = s.a.lan.ping(s.b.host4, check=True)

@@ -140,12 +140,10 @@ class Host:
         lab.hosts.append(self)
         self.ip("link", "set", "lo", "up")
         # Addresses are there at once, and only the routes that a test sets.
-        self.sysctl("net.ipv6.conf.all.accept_dad", 0)
-        self.sysctl("net.ipv6.conf.default.accept_dad", 0)
-        self.sysctl("net.ipv6.conf.default.accept_ra", 0)
-        self.sysctl("net.ipv6.conf.default.router_solicitations", 0)
-        self.sysctl("net.ipv4.conf.all.rp_filter", 0)
-        self.sysctl("net.ipv4.conf.default.rp_filter", 0)
+        self.sysctl("net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
+                    "net.ipv6.conf.default.accept_ra=0",
+                    "net.ipv6.conf.default.router_solicitations=0",
+                    "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
 
     def inside(self, args):
         return ["ip", "netns", "exec", self.namespace, *args]
@@ -163,12 +161,11 @@ class Host:
     def ip(self, *args, check=True):
         return command(["ip", "-n", self.namespace, *args], check=check).stdout
 
-    def sysctl(self, key, value):
-        self.run(["sysctl", "-q", "-w", f"{key}={value}"])
+    def sysctl(self, *settings):
+        self.run(["sysctl", "-q", "-w", *settings])
 
     def forward(self):
-        self.sysctl("net.ipv4.ip_forward", 1)
-        self.sysctl("net.ipv6.conf.all.forwarding", 1)
+        self.sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 
     def address(self, interface, *addresses):
         for a in addresses:
