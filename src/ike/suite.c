@@ -276,6 +276,8 @@ static enum err parse_list(const struct parsing *ps, uint8_t protocol, struct by
 			e = parse_item(ps, protocol, item);
 		if (e != ERR_NONE)
 			return e;
+		if (text.n == 0 && item.p + item.n < text.p && text.p[-1] == ',')
+			return fail(ps, item, "expected a proposal after the comma");
 	} while (text.n != 0);
 	return ERR_NONE;
 }

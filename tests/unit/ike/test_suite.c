@@ -79,6 +79,8 @@ static void errors_name_the_word(void **state)
 	assert_refused(PROTOCOL_IKE, "aes256gcm-prfsha384-", "aes256gcm-prfsha384-");
 	assert_refused(PROTOCOL_IKE, "aes256gcm--x25519", "");
 	assert_refused(PROTOCOL_IKE, "", "");
+	assert_refused(PROTOCOL_IKE, "modern,", "modern");
+	assert_refused(PROTOCOL_IKE, "modern,,cnsa2", "");
 	assert_refused(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519-x25519", "x25519");
 	assert_refused(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519-esn", "esn");
 	assert_refused(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519-none", "none");
