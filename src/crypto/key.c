@@ -80,11 +80,26 @@ done:
 	return pkey;
 }
 
+/* DER takes the short way, a quarter of the time: peers' keys come so. */
+static EVP_PKEY *decode_public(struct bytes text, bool *asked)
+{
+	const unsigned char *p = text.p;
+	EVP_PKEY *pkey;
+
+	if (text.p[0] != 0x30) /* no SEQUENCE */
+		return decode(text, "SubjectPublicKeyInfo", EVP_PKEY_PUBLIC_KEY, asked);
+	pkey = d2i_PUBKEY(NULL, &p, (long)text.n);
+	if (pkey != NULL && p == text.p + text.n)
+		return pkey;
+	EVP_PKEY_free(pkey);
+	ERR_clear_error();
+	return NULL;
+}
+
 static enum err decode_checked(EVP_PKEY **pkey, enum key_type *type, struct bytes text,
-			       const char *structure, int selection, const char **reason)
+			       bool private, const char **reason)
 {
 	bool asked = false;
-	enum err e = ERR_SYNTAX;
 
 	*pkey = NULL;
 	*type = KEY_NONE;
@@ -92,14 +107,15 @@ static enum err decode_checked(EVP_PKEY **pkey, enum key_type *type, struct byte
 		*reason = "it is empty or longer than a key can be";
 		return ERR_SYNTAX;
 	}
-	*pkey = decode(text, structure, selection, &asked);
+	*pkey =
+	    private ? decode(text, NULL, EVP_PKEY_KEYPAIR, &asked) : decode_public(text, &asked);
 	if (*pkey == NULL && asked) {
 		*reason = "the key is encrypted; give one without a passphrase";
 		return ERR_UNSUPPORTED;
 	}
 	if (*pkey == NULL) {
 		*reason = "it holds no key in PEM or DER";
-		return e;
+		return ERR_SYNTAX;
 	}
 	*type = type_of(*pkey);
 	if (*type == KEY_NONE)
@@ -122,7 +138,7 @@ enum err private_key_parse(struct private_key **key, struct bytes text, const ch
 	enum err e;
 
 	*key = NULL;
-	e = decode_checked(&pkey, &type, text, NULL, EVP_PKEY_KEYPAIR, reason);
+	e = decode_checked(&pkey, &type, text, true, reason);
 	if (e != ERR_NONE)
 		return e;
 	if (type == KEY_RSA && EVP_PKEY_get_bits(pkey) < RSA_BITS_MIN) {
@@ -163,7 +179,7 @@ enum err public_key_parse(struct public_key **key, struct bytes text, const char
 	enum err e;
 
 	*key = NULL;
-	e = decode_checked(&pkey, &type, text, "SubjectPublicKeyInfo", EVP_PKEY_PUBLIC_KEY, reason);
+	e = decode_checked(&pkey, &type, text, false, reason);
 	if (e != ERR_NONE)
 		return e;
 	k = mem_new(sizeof(*k));

@@ -1,7 +1,5 @@
 #include "pki/trust.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -106,27 +104,54 @@ static const char *date_of(const ASN1_TIME *t, char buf[16])
 	return buf;
 }
 
-/* What the library's verdict on `subject` means, as a sentence. */
+/* What the library's verdicts mean, as sentences around the Subject of the certificate. */
+static const struct {
+	int code;
+	const char *before;
+	const char *after;
+} verdicts[] = {
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "the chain ends at ", ", which is no configured CA"},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "the chain ends at ", ", which is no configured CA"},
+    {X509_V_ERR_CERT_UNTRUSTED, "the chain ends at ", ", which is no configured CA"},
+    {X509_V_ERR_INVALID_CA, "certificate of ", " has issued another, but it is not a CA's"},
+    {X509_V_ERR_INVALID_NON_CA, "certificate of ", " has issued another, but it is not a CA's"},
+    {X509_V_ERR_KEYUSAGE_NO_CERTSIGN, "certificate of ",
+     " has issued another, but its keyUsage lacks keyCertSign"},
+    {X509_V_ERR_PATH_LENGTH_EXCEEDED, "the chain below ",
+     " is longer than its pathLenConstraint allows"},
+    {X509_V_ERR_PERMITTED_VIOLATION, "a name in the certificate of ",
+     " is outside the name constraints of a CA above it"},
+    {X509_V_ERR_EXCLUDED_VIOLATION, "a name in the certificate of ",
+     " is outside the name constraints of a CA above it"},
+    {X509_V_ERR_CERT_SIGNATURE_FAILURE, "the signature on the certificate of ", " is wrong"},
+};
+
+/* The verdict on cert, which may be NULL, as one sentence. */
 static void explain(int code, X509 *cert, char *reason, size_t cap)
 {
 	char subject[IDENTITY_TEXT_MAX / 2] = "?";
 	char issuer[IDENTITY_TEXT_MAX / 2] = "?";
-	char date[16] = "?";
+	char from[16] = "?";
+	char until[16] = "?";
 
 	if (cert != NULL) {
 		name_format(X509_get_subject_name(cert), subject, sizeof(subject));
 		name_format(X509_get_issuer_name(cert), issuer, sizeof(issuer));
+		date_of(X509_get0_notBefore(cert), from);
+		date_of(X509_get0_notAfter(cert), until);
+	}
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+		if (verdicts[i].code != code)
+			continue;
+		say(reason, cap, verdicts[i].before, subject, verdicts[i].after, NULL);
+		return;
 	}
 	switch (code) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
-		if (cert != NULL)
-			date_of(X509_get0_notAfter(cert), date);
-		say(reason, cap, "certificate of ", subject, " expired ", date);
+		say(reason, cap, "certificate of ", subject, " expired ", until);
 		return;
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		if (cert != NULL)
-			date_of(X509_get0_notBefore(cert), date);
-		say(reason, cap, "certificate of ", subject, " is not valid before ", date);
+		say(reason, cap, "certificate of ", subject, " is not valid before ", from);
 		return;
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -134,36 +159,8 @@ static void explain(int code, X509 *cert, char *reason, size_t cap)
 		say(reason, cap, "certificate of ", subject, " is issued by ", issuer);
 		text_append(reason, cap, ", which is no configured CA and was not sent");
 		return;
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-	case X509_V_ERR_CERT_UNTRUSTED:
-		say(reason, cap, "the chain ends at ", subject, ", which is no configured CA",
-		    NULL);
-		return;
-	case X509_V_ERR_INVALID_CA:
-	case X509_V_ERR_INVALID_NON_CA:
-		say(reason, cap, "certificate of ", subject,
-		    " has issued another, but it is not a CA's", NULL);
-		return;
-	case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
-		say(reason, cap, "certificate of ", subject,
-		    " has issued another, but its keyUsage lacks keyCertSign", NULL);
-		return;
-	case X509_V_ERR_PATH_LENGTH_EXCEEDED:
-		say(reason, cap, "the chain below ", subject,
-		    " is longer than its pathLenConstraint allows", NULL);
-		return;
-	case X509_V_ERR_PERMITTED_VIOLATION:
-	case X509_V_ERR_EXCLUDED_VIOLATION:
-		say(reason, cap, "a name in the certificate of ", subject,
-		    " is outside the name constraints of a CA above it", NULL);
-		return;
 	case X509_V_ERR_CERT_CHAIN_TOO_LONG:
 		say(reason, cap, "the chain has more than 6 certificates", NULL, NULL, NULL);
-		return;
-	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-		say(reason, cap, "the signature on the certificate of ", subject, " is wrong",
-		    NULL);
 		return;
 	default:
 		say(reason, cap, "certificate of ", subject, ": ",
