@@ -184,12 +184,14 @@ enum err plane_outbound(struct plane *p)
 	enum err e;
 	for (size_t i = 0; i < PACKET_VECTOR_MAX; i++)
 		packets[i] = &p->out[i].p;
-	size_t n = tun_read(&p->tun, packets, PACKET_VECTOR_MAX, &e);
-	for (size_t i = 0; i < n; i++)
-		(void)look_up(p, &p->out[i]);
-	for (size_t i = 0; i < n; i++) {
-		if (!p->out[i].taken)
-			send_group(p, i, n);
-	}
+	do {
+		size_t n = tun_read(&p->tun, packets, PACKET_VECTOR_MAX, &e);
+		for (size_t i = 0; i < n; i++)
+			(void)look_up(p, &p->out[i]);
+		for (size_t i = 0; i < n; i++) {
+			if (!p->out[i].taken)
+				send_group(p, i, n);
+		}
+	} while (e == ERR_NONE && tun_has_more(&p->tun));
 	return e;
 }

@@ -410,6 +410,7 @@ void plane_free(struct plane *p)
 	esp_engine_free(p->engine);
 	if (p->epoll >= 0)
 		close(p->epoll);
+	mem_free(p->tun.super); /* its descriptor is the parent's */
 	mem_free(p->out_buffers);
 	mem_free(p->piece_buffers);
 	mem_free(p->in_buffers);

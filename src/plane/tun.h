@@ -27,7 +27,11 @@ struct tun {
 	int index;
 	unsigned mtu;
 	bool offload;
+	struct tun_super *super; /* made at the first read; owned */
 };
+
+/* A super-packet that did not fit the last vector: read again without waiting. */
+bool tun_has_more(const struct tun *t);
 
 /* Makes the device, sets it up, without addresses (no IPv6 link-local one either). ERR_IO, and
  * reason holds a sentence: "/dev/net/tun cannot be opened: ...". */
@@ -36,7 +40,7 @@ enum err tun_open(struct tun *t, const struct tun_options *options, char reason[
 void tun_close(struct tun *t);
 
 /* Reads up to n packets into the buffers given, each at PACKET_HEADROOM, setting data and len; a
- * super-packet comes out as several packets, cut and with its checksums made (tun_segment.h).
+ * super-packet comes out as several packets, cut and with its checksums made (offload.h).
  * Returns how many; 0 when none is there. ERR_IO in *e when the device is gone. */
 size_t tun_read(struct tun *t, struct packet *const *packets, size_t n, enum err *e);
 /* Writes n packets in order; returns how many the stack took. A packet that it refuses is dropped.

@@ -172,6 +172,16 @@ def aes_cbc(lab):
     carries(lab, "esp-4500", 6, 6, "--suite", "aescbc")
 
 
+def offload_ipv4(lab):
+    """Super-packets through the TUN device, IPv4."""
+    carries(lab, "esp-4500", 4, 4, "--offload")
+
+
+def offload_ipv6(lab):
+    """Super-packets through the TUN device, IPv6, protocol 50."""
+    carries(lab, "esp", 6, 6, "--esp", "--offload")
+
+
 def unreachable_without_sa(lab):
     """Without an SA protected traffic gets an error and nothing leaves in the clear."""
     p = Pair(lab, up=False)
@@ -517,7 +527,7 @@ def why_not():
 
 
 TESTS = [udp_ipv4, udp_ipv6_in_ipv4, udp_ipv4_in_ipv6, esp_ipv4, esp_ipv6, esp_ipv6_in_ipv4,
-         chacha20, aes_cbc, unreachable_without_sa, clear_packet_dropped, wrong_selector_dropped,
+         chacha20, aes_cbc, offload_ipv4, offload_ipv6, unreachable_without_sa, clear_packet_dropped, wrong_selector_dropped,
          too_big_ipv4, too_big_ipv6, fragments_before_sealing, narrow_path, forged_too_big,
          rekey_loses_nothing, follows_peer_behind_nat, replay_dropped, acquire_once_a_second,
          outlives_its_owner, ike_goes_up, default_route, hub_and_spoke, leaves_nothing,
