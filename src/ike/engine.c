@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "ike/child.h"
+#include "ike/impair.h"
 #include "ike/sa.h"
 #include "ike/task.h"
 
@@ -122,6 +123,7 @@ void ike_free(struct ike *ike)
 	LIST_EACH (&ike->sa_list, node)
 		sa_kill(ike, CONTAINER_OF(node, struct ike_sa, all), NULL);
 	sa_reap(ike);
+	impair_free(ike);
 	LIST_EACH (&ike->conn_list, conn_node)
 		ike_conn_free(ike, CONTAINER_OF(conn_node, struct ike_conn, all));
 	table_clear(&ike->by_spi);
@@ -174,6 +176,8 @@ void ike_job_done(struct ike *ike, struct ike_job *job, uint64_t now)
 	struct ike_sa *sa = sa_find(ike, job->sa);
 
 	ike->now = now;
+	if (impair_job(ike, job))
+		return;
 	ike->jobs--;
 	if (sa != NULL && sa->state != SA_DEAD) {
 		job->then(ike, sa, job);
@@ -185,6 +189,8 @@ void ike_job_done(struct ike *ike, struct ike_job *job, uint64_t now)
 
 void ike_send(struct ike *ike, const struct path *path, struct bytes datagram)
 {
+	if (impair_send(ike, path, datagram))
+		return;
 	ike->totals.messages_out++;
 	ike->cb.send(ike->cb.ctx, path, datagram);
 }

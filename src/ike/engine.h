@@ -11,6 +11,7 @@
 
 struct ike_sa;
 struct child_sa;
+struct impair;
 
 /* A thing that waits for a time. One heap serves all; `fire` knows what holds the timer. */
 struct ike_timer {
@@ -67,6 +68,7 @@ struct ike {
 	uint64_t unprotected_filled;
 	struct ike_totals totals;
 	unsigned jobs;
+	struct impair *impair; /* impair.c: what faults hold back; owned, NULL: nothing */
 	uint8_t *buffer; /* IKE_DATAGRAM_MAX octets in which every message is built */
 };
 

@@ -19,6 +19,7 @@
 #include "base/addr.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "esp/dataplane.h"
 #include "ike/connection.h"
@@ -74,6 +75,7 @@ struct ike_callbacks {
 	const struct dataplane_ops *plane;
 	void *plane_ctx;
 	const struct log *log; /* may be NULL */
+	struct faults *faults; /* NULL: none; heeded only in a build with faults */
 };
 
 /* callbacks and settings are copied; what they point at must live as long as the engine. NULL when

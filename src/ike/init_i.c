@@ -6,6 +6,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/ext/ext.h"
+#include "ike/impair.h"
 #include "ike/init.h"
 #include "ike/natd.h"
 #include "ike/offer.h"
@@ -97,6 +98,7 @@ static enum err init_build(struct ike *ike, struct ike_sa *sa, struct bytes *out
 	init_natd_write(ike, sa, &m);
 	ext_write(ike, sa, AT_INIT_REQUEST, &m);
 	init_vendor_write(ike, &m);
+	impair_message(ike, &m);
 	return message_end(&m, out);
 }
 

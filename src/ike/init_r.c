@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "ike/auth.h"
 #include "ike/ext/ext.h"
+#include "ike/impair.h"
 #include "ike/init.h"
 #include "ike/select.h"
 #include "ike/task.h"
@@ -80,11 +81,13 @@ static bool cookie_passes(struct ike *ike, const struct init_request *q)
 	uint8_t cookie[COOKIE_LEN];
 	struct notify_part n;
 
-	if (ike->half_open.n_nodes < ike->settings.cookie_threshold)
+	if (ike->half_open.n_nodes < ike->settings.cookie_threshold &&
+	    !fault_active(ike->cb.faults, FAULT_ALWAYS_COOKIE))
 		return true;
 	cookie_jar_turn(&ike->cookies, &ike->cb.random, ike->now);
 	if (payloads_notify(&q->ps, NOTIFY_COOKIE, &n) &&
-	    cookie_check(&ike->cookies, ike->crypto, q->nonce, peer, q->header->spi_i, n.data))
+	    cookie_check(&ike->cookies, ike->crypto, q->nonce, peer, q->header->spi_i, n.data) &&
+	    fault_arg(ike->cb.faults, FAULT_ALWAYS_COOKIE, 0) == 0)
 		return true;
 	if (cookie_make(&ike->cookies, ike->crypto, q->nonce, peer, q->header->spi_i, cookie) ==
 	    ERR_NONE) {
@@ -175,6 +178,7 @@ static enum err answer_build(struct ike *ike, struct ike_sa *sa, const struct ik
 	auth_certreq_write(sa->config, &m);
 	ext_write(ike, sa, AT_INIT_RESPONSE, &m);
 	init_vendor_write(ike, &m);
+	impair_message(ike, &m);
 	return message_end(&m, out);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/impair.h"
 #include "ike/sk.h"
 #include "ike/task.h"
 
@@ -152,6 +153,8 @@ static void request_dispatch(struct ike *ike, struct ike_sa *sa)
 				    "is authenticated");
 		return;
 	}
+	if (impair_request(ike, sa))
+		return;
 	switch (exchange) {
 	case EXCHANGE_CREATE_CHILD_SA:
 		create_child_request(ike, sa);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "ike/child.h"
 #include "ike/create_child.h"
+#include "ike/impair.h"
 #include "ike/task.h"
 
 #define EARLIER(a, b) ((a) < (b) ? (a) : (b))
@@ -310,8 +311,10 @@ enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m, 
 {
 	const struct protect_keys keys = ike_keys_protect(&sa->keys, sa->initiator);
 
-	return ike_sk_seal(ike->crypto, &sa->suite.protect, &keys, &sa->iv_counter, &ike->cb.random,
-			   m, out);
+	impair_message(ike, m);
+	enum err e = ike_sk_seal(ike->crypto, &sa->suite.protect, &keys, &sa->iv_counter,
+				 &ike->cb.random, m, out);
+	return e ? e : impair_sealed(ike, sa, *out);
 }
 
 enum err sa_respond(struct ike *ike, struct ike_sa *sa, struct message *m)

@@ -298,7 +298,8 @@ void tasks_tick(struct ike *ike, struct ike_sa *sa)
 		sa->last_sent = ike->now;
 		sa_log(ike, sa, LOG_DEBUG, "retransmitting request %u of %s, try %u", t->message_id,
 		       task_kind_name((enum task_kind)t->kind), t->tries);
-		ike_send(ike, &sa->path, bytes_of(t->request, t->request_len));
+		if (!fault_active(ike->cb.faults, FAULT_NO_RETRANSMIT))
+			ike_send(ike, &sa->path, bytes_of(t->request, t->request_len));
 	}
 	tasks_run(ike, sa);
 }
