@@ -26,16 +26,20 @@ static void create_failed(struct ike *ike, struct ike_sa *sa, struct ike_task *t
 {
 	struct child_sa *old = child_find(ike, t->child_spi);
 	const bool rival = t->create != NULL && t->create->rival.there;
+	const enum task_kind kind = (enum task_kind)t->kind;
+	const unsigned index = t->child_index;
 
-	sa_log(ike, sa, LOG_WARN, "%s failed: %s", task_kind_name((enum task_kind)t->kind), why);
+	sa_log(ike, sa, LOG_WARN, "%s failed: %s", task_kind_name(kind), why);
+	/* First, since what follows may drop every task that waits. */
+	task_drop(t);
 	if (old != NULL && old->sa == sa && old->state == CHILD_REKEYING)
 		old->state = rival ? CHILD_REPLACED : CHILD_UP;
-	if (t->kind == TASK_CHILD_CREATE && sa->conn != NULL)
+	if (kind == TASK_CHILD_CREATE && sa->conn != NULL)
 		ike_conn_failed(ike, sa->conn, "child %s failed: %s",
-				sa->config->children[t->child_index].name, why);
-	if (t->kind == TASK_IKE_REKEY && rival)
+				sa->config->children[index].name, why);
+	if (kind == TASK_IKE_REKEY && rival)
 		rekey_ike_replaced(ike, sa);
-	task_done(ike, sa, t);
+	tasks_run(ike, sa);
 }
 
 static void ike_rekey_write(struct ike_sa *sa, struct message *m, const struct create_state *c)
@@ -185,6 +189,7 @@ static void create_refused(struct ike *ike, struct ike_sa *sa, struct ike_task *
 	struct child_sa *old = child_find(ike, t->child_spi);
 	char name[IKEV2_NAME_MAX];
 	char why[120];
+	bool rekey;
 
 	switch (n->type) {
 	case NOTIFY_INVALID_KE_PAYLOAD:
@@ -212,8 +217,9 @@ static void create_refused(struct ike *ike, struct ike_sa *sa, struct ike_task *
 		return;
 	case NOTIFY_NO_ADDITIONAL_SAS:
 		/* RFC 7296 1.3: the peer is done with this IKE SA; a new one is needed. */
+		rekey = t->kind != TASK_CHILD_CREATE;
 		create_failed(ike, sa, t, "the peer makes no more Child SAs in this IKE SA");
-		if (sa->state == SA_UP && t->kind != TASK_CHILD_CREATE)
+		if (sa->state == SA_UP && rekey)
 			sa_reauthenticate(ike, sa);
 		return;
 	default:

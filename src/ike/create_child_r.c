@@ -75,6 +75,18 @@ static struct bytes request_nonce(const struct ike_sa *sa)
 	return payloads_find(&sa->inbound->sk.payloads, PAYLOAD_NONCE)->body;
 }
 
+/* Our own rekey of the same thing, of which the peer knows. One that has not been sent yet has lost
+ * its point and is dropped. */
+static struct ike_task *own_rekey(struct ike_sa *sa, enum task_kind kind, uint32_t child)
+{
+	struct ike_task *t = task_find(sa, kind, child);
+
+	if (t == NULL || t->in_flight || t->response != NULL)
+		return t;
+	task_drop(t);
+	return NULL;
+}
+
 static void child_answer(struct ike *ike, struct ike_sa *sa, struct bytes secret,
 			 const struct ke_desc *ke, struct bytes ke_value)
 {
@@ -97,10 +109,10 @@ static void child_answer(struct ike *ike, struct ike_sa *sa, struct bytes secret
 		refuse(ike, sa, NOTIFY_NO_ADDITIONAL_SAS, "the Child SA could not be installed");
 		return;
 	}
-	t = old == NULL ? NULL : task_find(sa, TASK_CHILD_REKEY, old->spi_in);
+	t = old == NULL ? NULL : own_rekey(sa, TASK_CHILD_REKEY, old->spi_in);
 	if (old != NULL)
 		old->successor = fresh->spi_in;
-	if (t != NULL && t->started && t->create != NULL) {
+	if (t != NULL) {
 		/* RFC 7296 2.25.1: both rekey it; the nonces decide when ours is answered. */
 		t->create->rival.child = fresh->spi_in;
 		create_rival_set(&t->create->rival, nonce_i, nonce_r);
@@ -127,7 +139,7 @@ static void ike_answer(struct ike *ike, struct ike_sa *sa, const struct ike_job 
 {
 	struct create_pending *p = sa->pending;
 	const struct bytes nonce_i = request_nonce(sa), nonce_r = BYTES_OF(p->nonce);
-	struct ike_task *t = task_find(sa, TASK_IKE_REKEY, 0);
+	struct ike_task *t = own_rekey(sa, TASK_IKE_REKEY, 0);
 	const uint64_t spi = sa_new_spi(ike);
 	struct ike_sa *fresh;
 	struct message m;
@@ -139,7 +151,7 @@ static void ike_answer(struct ike *ike, struct ike_sa *sa, const struct ike_job 
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "the new IKE SA could not be made");
 		return;
 	}
-	const bool collision = t != NULL && t->started && t->create != NULL;
+	const bool collision = t != NULL;
 	if (collision) {
 		/* RFC 7296 2.25.2 */
 		t->create->rival.ike_sa = spi;

@@ -41,7 +41,7 @@ void tasks_free(struct ike_sa *sa)
 void tasks_free_waiting(struct ike_sa *sa)
 {
 	LIST_EACH (&sa->tasks, node)
-		if (!task_of(node)->in_flight)
+		if (!task_of(node)->in_flight && task_of(node)->response == NULL)
 			task_free(task_of(node));
 }
 
@@ -119,6 +119,11 @@ struct ike_task *task_add(struct ike *ike, struct ike_sa *sa, enum task_kind kin
 		t->child_spi = child;
 	list_append(&sa->tasks, &t->of_sa);
 	return t;
+}
+
+void task_drop(struct ike_task *t)
+{
+	task_free(t);
 }
 
 void task_done(struct ike *ike, struct ike_sa *sa, struct ike_task *t)

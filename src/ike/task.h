@@ -49,8 +49,10 @@ const char *task_kind_name(enum task_kind k);
 struct ike_task *task_add(struct ike *ike, struct ike_sa *sa, enum task_kind kind, uint32_t child);
 /* Ends one: frees it and starts what waits. */
 void task_done(struct ike *ike, struct ike_sa *sa, struct ike_task *t);
+/* Frees it and starts nothing. */
+void task_drop(struct ike_task *t);
 void tasks_free(struct ike_sa *sa);
-/* Drops those that have not been started. */
+/* Drops those of which the peer has not heard yet. */
 void tasks_free_waiting(struct ike_sa *sa);
 /* Starts what may start. */
 void tasks_run(struct ike *ike, struct ike_sa *sa);
