@@ -3,10 +3,10 @@
  * crashes: the parent keeps a copy of the other end of `control`, so that traffic goes on and a new
  * ike process takes the same end over. When every holder of that end is gone the loop ends.
  *
- * System calls after plane_new() (for the seccomp filter): read, write, recvmsg, recvmmsg, sendmsg,
- * sendmmsg, sendto, recvfrom, epoll_wait, epoll_pwait, setsockopt (IP_MTU_DISCOVER and
- * IPV6_MTU_DISCOVER only), clock_gettime, getrandom, brk, mmap (anonymous), munmap, mremap,
- * madvise, futex, rt_sigreturn, restart_syscall, exit, exit_group; close at the end. */
+ * System calls after plane_new(), for the seccomp filter: read, writev, recvfrom, recvmsg,
+ * recvmmsg, sendto, sendmmsg, epoll_wait, epoll_ctl, poll, setsockopt (IP_MTU_DISCOVER and
+ * IPV6_MTU_DISCOVER alone), clock_gettime, getrandom, brk, mmap (anonymous), munmap, mremap,
+ * madvise, futex, rt_sigreturn, restart_syscall, exit_group, close. */
 #ifndef POSTERN_PLANE_PLANE_H
 #define POSTERN_PLANE_PLANE_H
 

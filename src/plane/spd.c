@@ -136,6 +136,7 @@ enum err spd_policy_set(struct spd *s, const struct dataplane_policy *policy)
 	p->n_local = policy->n_local;
 	p->remote = remote;
 	p->n_remote = policy->n_remote;
+	p->version = ++s->versions;
 	s->generation++;
 	return ERR_NONE;
 }
@@ -279,18 +280,20 @@ void spd_child_activate(struct spd *s, struct spd_child *c)
 	list_remove(&c->in_active);
 	list_append(p->active.next, &c->in_active); /* before the first: the newest sends */
 	c->active = true;
-	s->generation++;
+	p->version = ++s->versions;
 }
 
 void spd_child_remove(struct spd *s, struct spd_child *c)
 {
+	struct spd_policy *p = spd_policy_find(s, c->policy);
+	if (p != NULL)
+		p->version = ++s->versions;
 	table_remove(&s->children_by_spi, &c->by_spi);
 	if (c->handle != SPD_NO_HANDLE)
 		table_remove(&s->children_by_handle, &c->by_handle);
 	list_remove(&c->in_active);
 	list_remove(&c->in_all);
 	child_free(c);
-	s->generation++;
 }
 
 void spd_orphan_all(struct spd *s)
@@ -335,12 +338,12 @@ static void look_up(const struct spd *s, const struct flow_key *flow, struct spd
 {
 	slot->policy = NULL;
 	slot->child = NULL;
+	slot->version = 0;
 	LIST_EACH (&s->order, node) {
 		struct spd_policy *p = CONTAINER_OF(node, struct spd_policy, in_order);
 		if (any_has(p->local, p->n_local, &flow->src, flow, flow->src_port) &&
 		    any_has(p->remote, p->n_remote, &flow->dst, flow, flow->dst_port)) {
 			slot->policy = p;
-			slot->child = child_for(p, flow);
 			return;
 		}
 	}
@@ -375,6 +378,10 @@ enum packet_fate spd_outbound(struct spd *s, const struct flow_key *flow,
 		look_up(s, flow, slot);
 		slot->flow = *flow;
 		slot->generation = s->generation;
+	}
+	if (slot->policy != NULL && slot->version != slot->policy->version) {
+		slot->child = child_for(slot->policy, flow);
+		slot->version = slot->policy->version;
 	}
 	*policy = slot->policy;
 	*child = slot->child;

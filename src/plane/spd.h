@@ -28,6 +28,7 @@ struct spd_policy {
 	bool acquire;
 	bool stale;                      /* its owner is gone and has not set it again */
 	uint64_t acquired_at;            /* when the last acquire event was sent; 0: never */
+	uint64_t version;                /* changes with its active pairs; never the same twice */
 	struct list active;              /* struct spd_child, the one that sends first */
 	struct selector *local, *remote; /* owned */
 	size_t n_local, n_remote;
@@ -59,7 +60,8 @@ struct spd_child {
 
 struct spd_cache_slot {
 	struct flow_key flow;
-	uint64_t generation;
+	uint64_t generation; /* of the policies, when it was filled */
+	uint64_t version;    /* of the policy's pairs: a rekey of one does not forget all flows */
 	struct spd_policy *policy;
 	struct spd_child *child;
 };
@@ -71,7 +73,8 @@ struct spd {
 	struct table children_by_handle;
 	struct list children;
 	struct spd_cache_slot *cache; /* SPD_CACHE_SLOTS; owned */
-	uint64_t generation;
+	uint64_t generation;          /* changes with the policies */
+	uint64_t versions;            /* the last one given out */
 	uint8_t secret[16];
 };
 

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/ikev2_numbers.h"
+#include "base/mem.h"
 #include "crypto/crypto.h"
 #include "net/sockets.h"
 #include "plane/client.h"
@@ -261,12 +262,15 @@ static void run_plane(struct pair *p)
 				      .path_mtu = p->path_mtu,
 				      .log = &p->log};
 	struct plane *plane;
+	size_t held = mem_blocks_held();
 	close(p->control[0]);
 	crypto_random(config.secret, sizeof(config.secret));
 	if (plane_new(&plane, &config) != ERR_NONE)
 		_exit(1);
 	enum err e = plane_run(plane);
 	plane_free(plane);
+	if (mem_blocks_held() != held)
+		_exit(2); /* the plane kept memory */
 	_exit(e == ERR_NONE ? 0 : 1);
 }
 
@@ -442,6 +446,7 @@ int main(int argc, char **argv)
 	plane_client_free(p.client);
 	routes_free(p.routes);
 	close(p.control[0]);
-	waitpid(p.plane, NULL, 0);
-	return 0;
+	int status = 1;
+	waitpid(p.plane, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

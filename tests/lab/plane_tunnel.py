@@ -126,6 +126,7 @@ def carries(lab, kind, outer, inner, *extra):
     expect(kinds == {kind}, f"outside were {sorted(kinds)}")
     use_a, use_b = p.end_a.numbers("usage 1"), p.end_b.numbers("usage 1")
     expect(use_a["out"] >= use_b["in"] > 1000, f"{use_a} {use_b}")
+    expect(p.end_a.quit() == p.end_b.quit() == 0, "a plane did not end well, or kept memory")
     for use in (use_a, use_b):
         expect(use["bad-icv"] == use["replays"] == use["bad-selector"] == 0, f"{use}")
     print(f"# {kind} {inner}in{outer} {' '.join(extra)}: {rate.bits_per_second / 1e6:.0f} Mbit/s, "
