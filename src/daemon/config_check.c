@@ -93,7 +93,7 @@ static void check_auth(const struct config_section *s, struct errors *e)
 	};
 	const struct config_value *auth = config_get(s, "auth");
 
-	if (auth == NULL)
+	if (auth == NULL || !option_check(auth->option, auth->text))
 		return;
 	for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
 		bool wanted = strcmp(auth->text, "psk") == 0    ? wants[i].psk

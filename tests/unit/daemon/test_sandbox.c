@@ -1,0 +1,139 @@
+/* What each sandbox lets through, and that it kills for the rest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/sandbox.h"
+
+static void do_open(void)
+{
+	(void)syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY);
+}
+
+static void do_socket(void)
+{
+	(void)syscall(SYS_socket, AF_INET, SOCK_DGRAM, 0);
+}
+
+static void do_execve(void)
+{
+	(void)syscall(SYS_execve, "/bin/true", NULL, NULL);
+}
+
+static void do_fork(void)
+{
+	(void)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+static void do_executable_memory(void)
+{
+	(void)syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
+}
+
+static void do_socket_option(void)
+{
+	(void)syscall(SYS_setsockopt, 0, SOL_SOCKET, SO_MARK, NULL, 0);
+}
+
+static void do_connect(void)
+{
+	(void)syscall(SYS_connect, -1, NULL, 0);
+}
+
+static void do_allowed(void)
+{
+	struct timespec ts;
+	int value = 0;
+
+	(void)syscall(SYS_getrandom, &value, sizeof(value), 0);
+	(void)syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
+	void *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)munmap(m, 4096);
+	(void)syscall(SYS_write, -1, "", 0);
+}
+
+/* The wait status: 0 when the call was let through, else the signal. */
+static int in_sandbox(enum sandbox_profile profile, void (*call)(void))
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char reason[SANDBOX_REASON_MAX];
+		(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (sandbox_filter(profile, reason) != ERR_NONE)
+			_exit(99);
+		call();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static bool killed(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
+static void forbidden_calls_kill(void **state)
+{
+	(void)state;
+	static const enum sandbox_profile profiles[] = {SANDBOX_IKE, SANDBOX_KEYS, SANDBOX_PLANE};
+	static void (*const forbidden[])(void) = {
+	    do_open, do_socket, do_execve, do_fork, do_executable_memory, do_socket_option};
+
+	if (!sandbox_filters()) {
+		print_message("built with sanitizers: there is no filter to test\n");
+		skip();
+	}
+	for (size_t p = 0; p < 3; p++) {
+		assert_int_equal(in_sandbox(profiles[p], do_allowed), 0);
+		for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
+			assert_true(killed(in_sandbox(profiles[p], forbidden[i])));
+	}
+	/* Only the ike process looks routes up. */
+	assert_int_equal(in_sandbox(SANDBOX_IKE, do_connect), 0);
+	assert_true(killed(in_sandbox(SANDBOX_KEYS, do_connect)));
+	assert_true(killed(in_sandbox(SANDBOX_PLANE, do_connect)));
+}
+
+static void users_are_found_or_refused(void **state)
+{
+	(void)state;
+	static const char name[] = "no-such-user-at-all";
+	struct sandbox_user u = {0};
+	char reason[SANDBOX_REASON_MAX];
+
+	assert_int_equal(sandbox_find_user(&u, name, false, reason), ERR_NOT_FOUND);
+	assert_string_equal(reason, "there is no user \"no-such-user-at-all\"");
+	assert_int_equal(sandbox_find_user(&u, name, true, reason), ERR_NONE);
+	assert_int_not_equal(u.uid, 0);
+	assert_int_equal(sandbox_find_user(&u, "root", false, reason), ERR_RANGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(forbidden_calls_kill),
+	    cmocka_unit_test(users_are_found_or_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
