@@ -212,6 +212,24 @@ static void modp_values_come_out(void **state)
 	crypto_free(c);
 }
 
+/* RFC 7296 2.14: the secret is as long as the modulus. This one begins with a zero octet. */
+static void a_short_secret_is_padded(void **state)
+{
+	const struct ke_desc *d = ke_find(KE_MODP_2048);
+	struct crypto *c = crypto_new();
+	uint8_t value[256] = {0};
+	uint8_t out[256];
+
+	(void)state;
+	value[254] = 2;
+	value[255] = 169;
+	assert_int_equal(finish(d, modp_x, BYTES_OF(value), out), ERR_NONE);
+	assert_int_equal(out[0], 0);
+	assert_hash(c, BYTES_OF(out),
+		    "9c632c86cf60d91a75c3b308f4737eb67ff203d653118a68ba44250a0a66f4e1");
+	crypto_free(c);
+}
+
 /* The seed decides the key where the method lets it. */
 static void a_seed_is_a_private_value(void **state)
 {
@@ -401,6 +419,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(published_values_come_out),
 	    cmocka_unit_test(modp_values_come_out),
+	    cmocka_unit_test(a_short_secret_is_padded),
 	    cmocka_unit_test(a_seed_is_a_private_value),
 	    cmocka_unit_test(both_sides_agree_in_every_group),
 	    cmocka_unit_test(a_wrong_length_is_refused),

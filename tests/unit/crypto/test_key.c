@@ -181,6 +181,39 @@ static void schemes_do_not_mix(void **state)
 	mem_free(data);
 }
 
+/* The identifier says a salt as long as the hash (RFC 7427 A.4): another salt does not verify. */
+static void a_pss_salt_of_another_length_is_refused(void **state)
+{
+	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+	const struct signature_scheme *pss = signature_scheme_find("rsa-pss-sha256");
+	static const int salts[] = {20, 32, 0};
+	struct public_key *key;
+	const char *reason;
+	unsigned char *der = NULL;
+	int n = i2d_PUBKEY(pkey, &der);
+
+	(void)state;
+	assert_int_equal(public_key_parse(&key, bytes_of(der, (size_t)n), &reason), ERR_NONE);
+	for (size_t i = 0; i < 3; i++) {
+		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+		EVP_PKEY_CTX *pctx;
+		uint8_t sig[256];
+		size_t len = sizeof(sig);
+
+		assert_int_equal(
+		    EVP_DigestSignInit_ex(ctx, &pctx, "SHA2-256", NULL, NULL, pkey, NULL), 1);
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, salts[i]), 1);
+		assert_int_equal(EVP_DigestSign(ctx, sig, &len, MESSAGE.p, MESSAGE.n), 1);
+		assert_int_equal(signature_verify(key, pss, bytes_of(sig, len), MESSAGE),
+				 salts[i] == 32 ? ERR_NONE : ERR_AUTH);
+		EVP_MD_CTX_free(ctx);
+	}
+	public_key_free(key);
+	OPENSSL_free(der);
+	EVP_PKEY_free(pkey);
+}
+
 /* RFC 7427 A, RFC 8420 A: an identifier, its length before it. */
 static void identifiers_are_the_rfcs(void **state)
 {
@@ -333,10 +366,17 @@ static void method_9_is_rfc_4754(void **state)
 			      "86fa3bb4e26cad5bf90b7f81899256ce7594bb1ea0c89212748bff3b3d5b0315");
 	struct bytes signature;
 	const struct signature_scheme *s = signature_recognise(9, hex_bytes(&data), &signature);
+	uint8_t longer[66];
 
 	(void)state;
 	assert_int_equal(signature_verify(key, s, signature, BYTES_LITERAL("abc")), ERR_NONE);
 	assert_int_equal(signature_verify(key, s, signature, BYTES_LITERAL("abd")), ERR_AUTH);
+	/* The same r and s, each an octet longer. */
+	longer[0] = longer[33] = 0;
+	memcpy(longer + 1, data.p, 32);
+	memcpy(longer + 34, data.p + 32, 32);
+	assert_int_equal(signature_verify(key, s, BYTES_OF(longer), BYTES_LITERAL("abc")),
+			 ERR_AUTH);
 	data.n--;
 	assert_int_equal(signature_verify(key, s, hex_bytes(&data), BYTES_LITERAL("abc")),
 			 ERR_AUTH);
@@ -436,6 +476,7 @@ int main(void)
 	    cmocka_unit_test(keys_are_known_by_type),
 	    cmocka_unit_test(what_is_signed_verifies),
 	    cmocka_unit_test(schemes_do_not_mix),
+	    cmocka_unit_test(a_pss_salt_of_another_length_is_refused),
 	    cmocka_unit_test(identifiers_are_the_rfcs),
 	    cmocka_unit_test(other_forms_of_identifiers_are_known),
 	    cmocka_unit_test(malformed_auth_data_is_nothing),
