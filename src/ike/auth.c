@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "ike/auth_octets.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/intermediate.h"
 #include "pki/trust.h"
 
 /* Replaces *to by a copy of from, which may be NULL. */
@@ -38,6 +39,7 @@ static enum err octets_of(struct ike *ike, struct ike_sa *sa, bool of_initiator,
 			  struct bytes id_body, struct ike_job *job)
 {
 	const struct ike_setup *s = sa->setup;
+	uint8_t int_auth[INT_AUTH_MAX];
 	const struct auth_octets_of of = {
 	    .message = of_initiator ? bytes_of(s->message_1, s->message_1_len)
 				    : bytes_of(s->message_2, s->message_2_len),
@@ -46,6 +48,7 @@ static enum err octets_of(struct ike *ike, struct ike_sa *sa, bool of_initiator,
 	    .prf = sa->suite.prf,
 	    .sk_p = ike_keys_p(&sa->keys, of_initiator),
 	    .id_body = id_body,
+	    .int_auth = intermediate_auth(sa, int_auth), /* RFC 9242 3.3.2 */
 	};
 
 	return auth_octets(ike->crypto, &of, &job->octets, &job->octets_len);

@@ -105,6 +105,7 @@ void auth_start(struct ike *ike, struct ike_sa *sa)
 {
 	const char *why = "out of memory";
 
+	sa->setup->auth_message_id = sa->send_id;
 	if (auth_local_id(sa) || auth_prove(ike, sa, auth_ready, &why))
 		auth_fail(ike, sa, why);
 }

@@ -6,11 +6,9 @@
 #include "base/mem.h"
 #include "ike/auth.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/intermediate.h"
 #include "ike/init.h"
 #include "ike/task.h"
-
-/* How long a refused IKE SA stays to repeat its refusal. */
-#define FAILED_LINGER (10 * UINT64_C(1000000))
 
 /* AUTHENTICATION_FAILED says nothing of why; the log does (RFC 7296 2.21.2). */
 static void auth_refuse(struct ike *ike, struct ike_sa *sa, uint16_t notify, const char *why)
@@ -32,8 +30,7 @@ static void auth_refuse(struct ike *ike, struct ike_sa *sa, uint16_t notify, con
 	}
 	sa_respond_notify(ike, sa, EXCHANGE_IKE_AUTH, 0, (struct bytes){0}, notify,
 			  (struct bytes){0});
-	sa->state = SA_FAILED;
-	sa->expire_at = ike->now + FAILED_LINGER;
+	sa_fail(ike, sa);
 }
 
 /* How well a connection fits a peer that says it is setup->peer_id: 0 not at all. */
@@ -208,6 +205,13 @@ void auth_request(struct ike *ike, struct ike_sa *sa)
 		auth_refuse(ike, sa, NOTIFY_INVALID_SYNTAX, "IDi, SA, TSi or TSr is missing");
 		return;
 	}
+	if (intermediate_missing(sa)) {
+		/* RFC 9370 2.2.2: all of them, before IKE_AUTH (N7) */
+		auth_refuse(ike, sa, NOTIFY_INVALID_SYNTAX,
+			    "an additional key exchange that was agreed did not take place");
+		return;
+	}
+	sa->setup->auth_message_id = sa->inbound->header.message_id;
 	if (payloads_find(ps, PAYLOAD_AUTH) == NULL) {
 		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED,
 			    "the peer asks for EAP, which is not configured");

@@ -26,7 +26,7 @@
 #include "ike/job.h"
 
 #define IKE_DATAGRAM_MAX     65507
-#define IKE_HALF_OPEN_OCTETS 8192
+#define IKE_HALF_OPEN_OCTETS 16384
 
 struct ike;
 

@@ -6,6 +6,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/intermediate.h"
 #include "ike/impair.h"
 #include "ike/init.h"
 #include "ike/natd.h"
@@ -241,8 +242,13 @@ static bool init_take(struct ike *ike, struct ike_sa *sa, const struct ike_heade
 	const struct payload *sa_payload = payloads_find(ps, PAYLOAD_SA);
 	const struct payload *ke_payload = payloads_find(ps, PAYLOAD_KE);
 	const struct payload *nonce_payload = payloads_find(ps, PAYLOAD_NONCE);
+	struct notify_part n;
 	const struct ike_terms terms = {
-	    .protocol = PROTOCOL_IKE, .with_ke = true, .ke_sent = s->ke->id};
+	    .protocol = PROTOCOL_IKE,
+	    .with_ke = true,
+	    .ke_sent = s->ke->id,
+	    .with_addke = payloads_notify(ps, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n),
+	};
 	struct ike_choice choice;
 	struct bytes nonce;
 	const char *reason = "a payload is missing";
@@ -292,7 +298,7 @@ static void init_finished(struct ike *ike, struct ike_sa *sa, struct ike_job *jo
 		init_fail(ike, sa, "the keys could not be derived");
 		return;
 	}
-	auth_start(ike, sa);
+	intermediate_run(ike, sa);
 }
 
 void init_float(struct ike_sa *sa)

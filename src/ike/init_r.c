@@ -117,8 +117,13 @@ static bool limits_pass(struct ike *ike, const struct init_request *q)
 static struct ike_conn *conn_choose(struct ike *ike, const struct init_request *q,
 				    struct ike_choice *choice)
 {
+	struct notify_part n;
 	const struct ike_terms terms = {
-	    .protocol = PROTOCOL_IKE, .with_ke = true, .ke_sent = q->ke.method};
+	    .protocol = PROTOCOL_IKE,
+	    .with_ke = true,
+	    .ke_sent = q->ke.method,
+	    .with_addke = payloads_notify(&q->ps, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n),
+	};
 	struct ike_conn *first = ike_conn_match_path(ike, q->path, NULL);
 	struct ike_conn *other = NULL;
 	struct ike_choice with_other = {0};

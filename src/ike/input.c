@@ -4,6 +4,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/ext/intermediate.h"
 #include "ike/impair.h"
 #include "ike/sk.h"
 #include "ike/task.h"
@@ -147,6 +148,8 @@ static void request_dispatch(struct ike *ike, struct ike_sa *sa)
 	if (sa->state == SA_HALF_OPEN) {
 		if (exchange == EXCHANGE_IKE_AUTH)
 			auth_request(ike, sa);
+		else if (exchange == EXCHANGE_IKE_INTERMEDIATE)
+			intermediate_request(ike, sa);
 		else
 			request_bad(ike, sa, ERR_SYNTAX,
 				    "only IKE_AUTH may come before the peer "
@@ -212,6 +215,8 @@ static uint8_t task_exchange(const struct ike_task *t)
 	switch ((enum task_kind)t->kind) {
 	case TASK_INIT:
 		return EXCHANGE_IKE_SA_INIT;
+	case TASK_INTERMEDIATE:
+		return EXCHANGE_IKE_INTERMEDIATE;
 	case TASK_AUTH:
 		return EXCHANGE_IKE_AUTH;
 	case TASK_CHILD_CREATE:
@@ -262,6 +267,9 @@ static void response_input(struct ike *ike, struct ike_sa *sa, const struct path
 	switch ((enum task_kind)t->kind) {
 	case TASK_INIT:
 		ike_inbound_free(in);
+		break;
+	case TASK_INTERMEDIATE:
+		intermediate_response(ike, sa, t, in);
 		break;
 	case TASK_AUTH:
 		auth_response(ike, sa, t, in);

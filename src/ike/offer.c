@@ -17,7 +17,8 @@ void ike_offer_write(struct writer *w, const struct ike_suites *ours, struct byt
 			const struct ike_transform *t = &p->transforms[k];
 
 			/* RFC 7296 1.2: IKE_AUTH has no key exchange for its Child SA. */
-			if (!with_ke && t->type == TRANSFORM_KE)
+			if (!with_ke && (t->type == TRANSFORM_KE || (t->type >= TRANSFORM_ADDKE1 &&
+								     t->type <= TRANSFORM_ADDKE7)))
 				continue;
 			sa_write_transform(&s, t->type, t->id, t->key_bits);
 		}

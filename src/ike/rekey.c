@@ -78,6 +78,7 @@ enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, u
 	else
 		sa->spi_i = peer_spi;
 	sa->suite = *suite;
+	sa->intermediate = old->intermediate;
 	sa->nat_here = old->nat_here;
 	sa->nat_there = old->nat_there;
 	sa->remote_auth = old->remote_auth;

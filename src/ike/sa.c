@@ -10,6 +10,9 @@
 #include "ike/impair.h"
 #include "ike/task.h"
 
+/* How long a refused IKE SA stays to repeat its refusal. */
+#define FAILED_LINGER (10 * UINT64_C(1000000))
+
 #define EARLIER(a, b) ((a) < (b) ? (a) : (b))
 
 static void sa_fire(struct ike *ike, struct ike_timer *timer);
@@ -165,6 +168,12 @@ void sa_setup_free(struct ike_sa *sa)
 	identity_free(s->peer_id);
 	identity_free(s->asked_id);
 	mem_free_secret(s, sizeof(*s));
+}
+
+void sa_fail(struct ike *ike, struct ike_sa *sa)
+{
+	sa->state = SA_FAILED;
+	sa->expire_at = ike->now + FAILED_LINGER;
 }
 
 void ike_inbound_free(struct ike_inbound *in)

@@ -45,7 +45,11 @@ struct ike_setup {
 	uint16_t
 	    noted_error; /* an unauthenticated error notify, believed only when time is up (N8) */
 	uint32_t peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, bits 1 << HASH_* (RFC 7427 4) */
-	bool auth_started;
+	/* IKE_INTERMEDIATE (ext/intermediate.c): the chains of RFC 9242 3.3.2 */
+	uint8_t int_auth_i[PRF_MAX], int_auth_r[PRF_MAX];
+	bool has_int_auth_i, has_int_auth_r;
+	unsigned addke_place; /* where the next additional key exchange is looked for */
+	uint32_t auth_message_id;
 	/* the child that goes with IKE_AUTH */
 	uint32_t child_spi;
 	unsigned child_index;
@@ -90,6 +94,7 @@ struct ike_sa {
 	uint8_t state;      /* enum sa_state */
 	bool initiator : 1; /* the original initiator (RFC 7296 2.2) */
 	bool nat_here : 1, nat_there : 1;
+	bool intermediate : 1;          /* both support IKE_INTERMEDIATE (RFC 9242) */
 	bool reauthenticating : 1;      /* a new IKE SA is being made to take this one's place */
 	bool redundant : 1;             /* lost a collision of rekeys; its end is no event */
 	struct list tasks;              /* ike_task: under way and waiting */
@@ -161,6 +166,9 @@ void sa_delete(struct ike *ike, struct ike_sa *sa, const char *reason);
 enum err sa_reauthenticate(struct ike *ike, struct ike_sa *sa);
 /* sa has come up: what becomes of older IKE SAs with the same peer (conn.c). */
 void sa_supersede(struct ike *ike, struct ike_sa *sa, bool initial_contact);
+
+/* Responder: this handshake was refused; it stays a while to repeat the refusal. */
+void sa_fail(struct ike *ike, struct ike_sa *sa);
 
 /* Becomes established: timers, events. */
 void sa_up(struct ike *ike, struct ike_sa *sa);

@@ -22,24 +22,30 @@ static const uint8_t type_order[] = {
 
 /* How one proposal of ours and one of the peer's go together. */
 struct match {
-	uint8_t at[TYPES];   /* index into our transforms, or NOT_CHOSEN */
-	uint32_t seen;       /* types that the peer's proposal has */
-	uint32_t none_types; /* types that are answered with NONE */
-	unsigned good;       /* how many of type_order fit, from the first on */
-	uint8_t strange;     /* a type that we do not know, else 0 */
+	uint8_t at[TYPES]; /* index into our transforms, or NOT_CHOSEN */
+	uint32_t
+	    fits[IKE_ADDKE_MAX]; /* ADDKE: which of our transforms the peer offers too, as bits */
+	uint32_t seen;           /* types that the peer's proposal has */
+	uint32_t none_types;     /* types that are answered with NONE */
+	unsigned good;           /* how many of type_order fit, from the first on */
+	uint8_t strange;         /* a type that we do not know, else 0 */
 };
+
+static bool is_addke(uint8_t type)
+{
+	return type >= TRANSFORM_ADDKE1 && type <= TRANSFORM_ADDKE7;
+}
 
 /* A type whose transform 0 is NONE: having it is as good as not having the type at all. */
 static bool has_none(uint8_t type)
 {
-	return type == TRANSFORM_INTEG || type == TRANSFORM_KE ||
-	       (type >= TRANSFORM_ADDKE1 && type <= TRANSFORM_ADDKE7);
+	return type == TRANSFORM_INTEG || type == TRANSFORM_KE || is_addke(type);
 }
 
 /* The types that count: RFC 7296 1.2 keeps the key exchange out of IKE_AUTH. */
 static bool counts(const struct ike_terms *terms, uint8_t type)
 {
-	return terms->with_ke || type != TRANSFORM_KE;
+	return terms->with_ke || (type != TRANSFORM_KE && !is_addke(type));
 }
 
 static uint8_t find(const struct ike_proposal *ours, uint8_t type, uint16_t id, uint16_t key_bits)
@@ -80,7 +86,7 @@ static void match_transform(struct match *m, const struct ike_proposal *ours,
 
 	if (!counts(terms, t->type))
 		return;
-	if (t->type == 0 || t->type >= TYPES) {
+	if (t->type == 0 || t->type >= TYPES || (is_addke(t->type) && !terms->with_addke)) {
 		/* RFC 7296 3.3.6: an unknown transform type makes the proposal unacceptable. */
 		m->strange = t->type;
 		return;
@@ -91,6 +97,8 @@ static void match_transform(struct match *m, const struct ike_proposal *ours,
 	if (!is_ours(ours, t, &at))
 		return;
 	best = &m->at[t->type];
+	if (is_addke(t->type))
+		m->fits[t->type - TRANSFORM_ADDKE1] |= UINT32_C(1) << at;
 	if (t->type == TRANSFORM_KE && t->id == terms->ke_sent)
 		*best = at;
 	else if (t->type == TRANSFORM_KE && *best != NOT_CHOSEN &&
@@ -123,6 +131,33 @@ static bool settle_type(struct match *m, const struct ike_proposal *ours, uint32
 	return m->at[type] != NOT_CHOSEN;
 }
 
+/* No method twice among the additional ones (RFC 9370 2.2.2): the first choice in the order of our
+ * preference that keeps to it. The tree has at most seven levels, and ours has few alternatives. */
+static bool addke_distinct(struct match *m, const struct ike_proposal *ours, unsigned place)
+{
+	const uint8_t type = (uint8_t)(TRANSFORM_ADDKE1 + place);
+	uint16_t id;
+
+	if (place == IKE_ADDKE_MAX)
+		return true;
+	if (m->fits[place] == 0) /* not negotiated, or NONE by the peer's leaving it out */
+		return addke_distinct(m, ours, place + 1);
+	for (uint8_t i = 0; i < ours->n; i++) {
+		bool taken = false;
+		if ((m->fits[place] >> i & 1) == 0)
+			continue;
+		id = ours->transforms[i].id;
+		for (unsigned p = 0; p < place && id != KE_NONE; p++) {
+			const uint8_t other = m->at[TRANSFORM_ADDKE1 + p];
+			taken |= other != NOT_CHOSEN && ours->transforms[other].id == id;
+		}
+		m->at[type] = i;
+		if (!taken && addke_distinct(m, ours, place + 1))
+			return true;
+	}
+	return false;
+}
+
 static bool match_proposal(struct match *m, const struct ike_proposal *ours,
 			   const struct ike_terms *terms, const struct sa_proposal *theirs)
 {
@@ -134,6 +169,8 @@ static bool match_proposal(struct match *m, const struct ike_proposal *ours,
 	memset(m->at, NOT_CHOSEN, sizeof(m->at));
 	while (sa_transform_next(&r, &t))
 		match_transform(m, ours, terms, &t);
+	if (!addke_distinct(m, ours, 0))
+		return false;
 	for (size_t i = 0; i < N_ORDER; i++) {
 		if (!settle_type(m, ours, wanted, type_order[i]))
 			return false;
@@ -142,10 +179,21 @@ static bool match_proposal(struct match *m, const struct ike_proposal *ours,
 	return m->strange == 0;
 }
 
+static bool addke_repeats(const struct ike_suite *s)
+{
+	for (unsigned i = 0; i < IKE_ADDKE_MAX; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (s->addke[i] != KE_NONE && s->addke[i] == s->addke[k])
+				return true;
+	return false;
+}
+
 /* The chosen transforms as descriptors. */
 static bool fill_suite(struct ike_suite *s, const struct ike_proposal *ours,
 		       const uint8_t at[TYPES])
 {
+	unsigned next;
+
 	*s = (struct ike_suite){0};
 	for (size_t i = 0; i < N_ORDER; i++) {
 		const struct ike_transform *t;
@@ -171,9 +219,13 @@ static bool fill_suite(struct ike_suite *s, const struct ike_proposal *ours,
 			s->esn = t->id == SN_64_PARTIAL;
 			break;
 		default:
-			return false;
+			s->addke[t->type - TRANSFORM_ADDKE1] = t->id;
+			break;
 		}
 	}
+	/* RFC 9370 2.2.2: no method twice; and nothing additional to no key exchange at all. */
+	if (addke_repeats(s) || (s->ke == NULL && ike_suite_addke(s, 0, &next) != NULL))
+		return false;
 	return s->protect.encr != NULL &&
 	       (encr_is_aead(s->protect.encr) || s->protect.integ != NULL);
 }
@@ -253,8 +305,13 @@ void ike_choice_write(struct writer *w, const struct ike_choice *c, struct bytes
 	write_none(&s, c, TRANSFORM_KE);
 	if (c->protocol != PROTOCOL_IKE)
 		sa_write_transform(&s, TRANSFORM_SN, suite->esn ? SN_64_PARTIAL : SN_32, 0);
-	for (unsigned type = TRANSFORM_ADDKE1; type <= TRANSFORM_ADDKE7; type++)
-		write_none(&s, c, (uint8_t)type);
+	for (unsigned i = 0; i < IKE_ADDKE_MAX; i++) {
+		const uint8_t type = (uint8_t)(TRANSFORM_ADDKE1 + i);
+		if (suite->addke[i] != KE_NONE)
+			sa_write_transform(&s, type, suite->addke[i], 0);
+		else
+			write_none(&s, c, type);
+	}
 	sa_write_end(&s);
 }
 
@@ -356,7 +413,8 @@ static void append_ours(char *buf, size_t cap, const struct ike_suites *ours, bo
 		struct ike_proposal p = {.protocol = ours->proposals[i].protocol};
 
 		for (size_t k = 0; k < ours->proposals[i].n; k++)
-			if (with_ke || ours->proposals[i].transforms[k].type != TRANSFORM_KE)
+			if (with_ke || (ours->proposals[i].transforms[k].type != TRANSFORM_KE &&
+					!is_addke(ours->proposals[i].transforms[k].type)))
 				p.transforms[p.n++] = ours->proposals[i].transforms[k];
 		append(buf, cap, i == 0 ? "" : ", ");
 		append(buf, cap, ike_proposal_format(&p, text));
@@ -404,7 +462,7 @@ static void append_difference(char *buf, size_t cap, const struct ike_terms *ter
 			      const struct nearest *near)
 {
 	char offered[IKE_SUITE_TEXT_MAX], accepted[IKE_SUITE_TEXT_MAX];
-	char text[2 * IKE_SUITE_TEXT_MAX + 100];
+	char text[IKE_EXPLAIN_MAX / 2];
 	struct ike_proposal p;
 	uint8_t type;
 
@@ -422,14 +480,14 @@ static void append_difference(char *buf, size_t cap, const struct ike_terms *ter
 	format_type(&p, type, offered);
 	format_type(near->ours, type, accepted);
 	if (offered[0] == '\0')
-		snprintf(text, sizeof(text), "%s: none offered, we need %s", type_word(type),
+		snprintf(text, sizeof(text), "%s: none offered, we need %.400s", type_word(type),
 			 accepted);
 	else if (accepted[0] == '\0')
-		snprintf(text, sizeof(text), "%s: %s offered, we take none with this cipher",
+		snprintf(text, sizeof(text), "%s: %.400s offered, we take none with this cipher",
 			 type_word(type), offered);
 	else
-		snprintf(text, sizeof(text), "%s: none of %s is accepted, only %s", type_word(type),
-			 offered, accepted);
+		snprintf(text, sizeof(text), "%s: none of %.200s is accepted, only %.200s",
+			 type_word(type), offered, accepted);
 	append(buf, cap, text);
 }
 

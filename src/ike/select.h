@@ -28,6 +28,9 @@ struct ike_terms {
 	size_t ike_spi_len; /* of IKE proposals: 0 in IKE_SA_INIT, 8 in a rekey */
 	bool with_ke;       /* false in IKE_AUTH: KE transforms play no part (RFC 7296 1.2) */
 	uint16_t ke_sent;   /* method of the initiator's KE payload; KE_NONE: there is none */
+	/* Both support IKE_INTERMEDIATE, so additional key exchanges are known transform types;
+	 * else a proposal that has any is passed over (RFC 9370 2.2.1). */
+	bool with_addke;
 };
 
 /* A value without pointers into the payload. */

@@ -141,23 +141,9 @@ static const char *misplaced(uint8_t protocol, const struct ike_transform *t)
 	return NULL;
 }
 
-static enum err add_word(const struct parsing *ps, struct ike_proposal *p, struct bytes word)
+static enum err add_transform(const struct parsing *ps, struct ike_proposal *p, struct bytes word,
+			      struct ike_transform t)
 {
-	struct ike_transform t;
-	const char *why;
-
-	if (word.n == 0)
-		return fail(ps, word, "expected an algorithm between the separators");
-	for (size_t i = 0; i < N_NAMED; i++)
-		if (word_is(word, named[i].name))
-			return fail(ps, word, "a suite's name stands alone, without other words");
-	if (!read_word(word, &t))
-		return fail(ps, word,
-			    "no algorithm of this name; expected words such as aes256gcm, "
-			    "aes256cbc, sha256, prfsha256, x25519, ecp384");
-	why = misplaced(p->protocol, &t);
-	if (why != NULL)
-		return fail(ps, word, why);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct ike_transform *have = &p->transforms[i];
 
@@ -173,6 +159,82 @@ static enum err add_word(const struct parsing *ps, struct ike_proposal *p, struc
 	if (p->n == IKE_TRANSFORMS_MAX)
 		return fail(ps, word, "too many algorithms in one proposal");
 	p->transforms[p->n++] = t;
+	return ERR_NONE;
+}
+
+static enum err word_read(const struct parsing *ps, const struct ike_proposal *p, struct bytes word,
+			  struct ike_transform *t)
+{
+	const char *why;
+
+	if (word.n == 0)
+		return fail(ps, word, "expected an algorithm between the separators");
+	for (size_t i = 0; i < N_NAMED; i++)
+		if (word_is(word, named[i].name))
+			return fail(ps, word, "a suite's name stands alone, without other words");
+	if (!read_word(word, t))
+		return fail(ps, word,
+			    "no algorithm of this name; expected words such as aes256gcm, "
+			    "aes256cbc, sha256, prfsha256, x25519, ecp384, mlkem768");
+	why = misplaced(p->protocol, t);
+	return why == NULL ? ERR_NONE : fail(ps, word, why);
+}
+
+/* Adds t unless another chain has brought it already. */
+static enum err chain_add(const struct parsing *ps, struct ike_proposal *p, struct bytes word,
+			  struct ike_transform t)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->transforms[i].type == t.type && p->transforms[i].id == t.id)
+			return ERR_NONE;
+	return add_transform(ps, p, word, t);
+}
+
+/* A place that some chain lacks may be left out: NONE, as its last alternative. */
+static enum err chains_end(const struct parsing *ps, struct ike_proposal *p, struct bytes item,
+			   size_t shortest)
+{
+	for (size_t place = shortest; place < IKE_ADDKE_MAX; place++) {
+		const uint8_t type = (uint8_t)(TRANSFORM_ADDKE1 + place);
+		if (!has_type(p, type))
+			break;
+		enum err e = chain_add(ps, p, item, (struct ike_transform){type, KE_NONE, 0});
+		if (e)
+			return e;
+	}
+	return ERR_NONE;
+}
+
+/* "x25519+mlkem768": the first method is the key exchange itself, the others come after it in their
+ * order. *length is how many came after it, when it is a key exchange at all. */
+static enum err add_chain(const struct parsing *ps, struct ike_proposal *p, struct bytes word,
+			  size_t *shortest)
+{
+	const bool chain = memchr(word.p, '+', word.n) != NULL;
+	struct bytes rest = word;
+	struct ike_transform t;
+	size_t place = 0;
+
+	do {
+		struct bytes piece = take_piece(&rest, '+');
+		enum err e = word_read(ps, p, piece, &t);
+		if (e)
+			return e;
+		if (chain && (t.type != TRANSFORM_KE || t.id == KE_NONE))
+			return fail(ps, piece, "only key exchange methods are joined by +");
+		if (place > IKE_ADDKE_MAX)
+			return fail(ps, piece, "more than seven additional key exchanges");
+		if (place > 0)
+			t.type = (uint8_t)(TRANSFORM_ADDKE1 + place - 1);
+		e = chain ? chain_add(ps, p, piece, t) : add_transform(ps, p, piece, t);
+		if (e)
+			return e;
+		place++;
+	} while (rest.n != 0);
+	if (word.p[word.n - 1] == '+')
+		return fail(ps, word, "expected a key exchange method after the +");
+	if ((t.type == TRANSFORM_KE || place > 1) && place - 1 < *shortest)
+		*shortest = place - 1;
 	return ERR_NONE;
 }
 
@@ -241,17 +303,23 @@ static enum err parse_item(const struct parsing *ps, uint8_t protocol, struct by
 {
 	struct bytes rest = item;
 	struct ike_proposal *p;
+	size_t shortest = IKE_ADDKE_MAX; /* of the chains: how many additional ones it has */
 
 	if (ps->out->n == IKE_PROPOSALS_MAX)
 		return fail(ps, item, "more than 8 proposals");
 	p = &ps->out->proposals[ps->out->n];
 	*p = (struct ike_proposal){.protocol = protocol};
 	do {
-		enum err e = add_word(ps, p, take_piece(&rest, '-'));
+		struct bytes word = take_piece(&rest, '-');
+		enum err e = word.n == 0
+				 ? fail(ps, word, "expected an algorithm between the separators")
+				 : add_chain(ps, p, word, &shortest);
 
 		if (e != ERR_NONE)
 			return e;
 	} while (rest.n != 0);
+	if (chains_end(ps, p, item, shortest) != ERR_NONE)
+		return ERR_SYNTAX;
 	if (item.n != 0 && item.p[item.n - 1] == '-')
 		return fail(ps, item, "expected an algorithm between the separators");
 	ps->out->n++;
@@ -338,7 +406,8 @@ const char *ike_proposal_format(const struct ike_proposal *p, char buf[IKE_SUITE
 
 	buf[0] = '\0';
 	for (size_t k = 0; k < sizeof(order); k++) {
-		const char *before = first ? "" : "-";
+		const bool addke = order[k] >= TRANSFORM_ADDKE1 && order[k] <= TRANSFORM_ADDKE7;
+		const char *before = first ? "" : addke ? "+" : "-";
 
 		for (size_t i = 0; i < p->n; i++) {
 			if (p->transforms[i].type != order[k])
@@ -367,6 +436,10 @@ const char *ike_suite_format(const struct ike_suite *s, char buf[IKE_SUITE_TEXT_
 		p.transforms[p.n++] = (struct ike_transform){TRANSFORM_PRF, s->prf->id, 0};
 	if (s->ke != NULL)
 		p.transforms[p.n++] = (struct ike_transform){TRANSFORM_KE, s->ke->id, 0};
+	for (unsigned i = 0; i < IKE_ADDKE_MAX; i++)
+		if (s->addke[i] != KE_NONE)
+			p.transforms[p.n++] =
+			    (struct ike_transform){(uint8_t)(TRANSFORM_ADDKE1 + i), s->addke[i], 0};
 	if (s->prf == NULL)
 		p.transforms[p.n++] =
 		    (struct ike_transform){TRANSFORM_SN, s->esn ? SN_64_PARTIAL : SN_32, 0};
@@ -382,6 +455,38 @@ static bool proposal_has(const struct ike_proposal *p, uint8_t type, uint16_t id
 	return false;
 }
 
+const struct ke_desc *ike_suite_addke(const struct ike_suite *s, unsigned i, unsigned *next)
+{
+	for (; i < IKE_ADDKE_MAX; i++)
+		if (s->addke[i] != KE_NONE) {
+			*next = i + 1;
+			return ke_find(s->addke[i]);
+		}
+	return NULL;
+}
+
+bool ike_suites_have_addke(const struct ike_suites *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned type = TRANSFORM_ADDKE1; type <= TRANSFORM_ADDKE7; type++)
+			if (has_type(&s->proposals[i], (uint8_t)type))
+				return true;
+	return false;
+}
+
+/* For each place the method that the suite has, or none where the proposal can do without. */
+static bool addke_allowed(const struct ike_proposal *p, const struct ike_suite *s)
+{
+	for (unsigned i = 0; i < IKE_ADDKE_MAX; i++) {
+		const uint8_t type = (uint8_t)(TRANSFORM_ADDKE1 + i);
+		if (s->addke[i] == KE_NONE && !has_type(p, type))
+			continue;
+		if (!proposal_has(p, type, s->addke[i], 0))
+			return false;
+	}
+	return true;
+}
+
 bool ike_suites_allow(const struct ike_suites *ours, const struct ike_suite *s)
 {
 	const struct protect_suite *p = &s->protect;
@@ -392,7 +497,8 @@ bool ike_suites_allow(const struct ike_suites *ours, const struct ike_suite *s)
 		if (proposal_has(q, TRANSFORM_ENCR, p->encr->id, bits) &&
 		    (p->integ == NULL || proposal_has(q, TRANSFORM_INTEG, p->integ->id, 0)) &&
 		    (s->prf == NULL || proposal_has(q, TRANSFORM_PRF, s->prf->id, 0)) &&
-		    (s->ke == NULL || proposal_has(q, TRANSFORM_KE, s->ke->id, 0)))
+		    (s->ke == NULL || proposal_has(q, TRANSFORM_KE, s->ke->id, 0)) &&
+		    addke_allowed(q, s))
 			return true;
 	}
 	return false;

@@ -14,7 +14,8 @@
 
 #define IKE_PROPOSALS_MAX  8
 #define IKE_TRANSFORMS_MAX 24
-#define IKE_SUITE_TEXT_MAX 192
+#define IKE_ADDKE_MAX      7 /* RFC 9370 2.2.1 */
+#define IKE_SUITE_TEXT_MAX 256
 
 /* type is a TRANSFORM_* number; key_bits is 0 for one without the attribute. */
 struct ike_transform {
@@ -42,17 +43,28 @@ struct ike_suite {
 	struct protect_suite protect;
 	const struct prf_desc *prf;
 	const struct ke_desc *ke;
+	/* Methods of ADDKE1 to ADDKE7, KE_NONE where there is none: gaps are allowed (RFC
+	 * 9370 2.2.1). */
+	uint16_t addke[IKE_ADDKE_MAX];
 	bool esn;
 };
 
 /* Parses the configuration's words: "aes256gcm-prfsha384-x25519, aes128gcm-prfsha256-ecp256" or a
  * named suite ("modern", "cnsa2", "compat"), for protocol PROTOCOL_IKE or PROTOCOL_ESP. Within one
- * proposal several words of one kind are alternatives. On failure *word is the offending word (in
- * text, n octets) and *reason a static sentence that says what was expected. */
+ * proposal several words of one kind are alternatives. "x25519+mlkem768+frodo976shake" is a key
+ * exchange with two additional ones, in this order (RFC 9370); of several such chains in one
+ * proposal each place has its alternatives, and a place that a shorter chain lacks may be left out.
+ * On failure *word is the offending word (in text, n octets) and *reason a static sentence that
+ * says what was expected. */
 enum err ike_suites_parse(struct ike_suites *out, uint8_t protocol, const char *text,
 			  struct bytes *word, const char **reason);
 /* What is offered when the configuration names nothing (RFC 8247, short on purpose). */
 void ike_suites_default(struct ike_suites *out, uint8_t protocol);
+/* The suite's next additional key exchange from place i on (0 to IKE_ADDKE_MAX): its descriptor,
+ * with the place after it in *next; NULL when there is none. */
+const struct ke_desc *ike_suite_addke(const struct ike_suite *s, unsigned i, unsigned *next);
+/* Some proposal has an additional key exchange. */
+bool ike_suites_have_addke(const struct ike_suites *s);
 /* One of the proposals has every algorithm of this suite: a connection that is found later than the
  * suite was chosen must not take less than it asks for (negative test N12). */
 bool ike_suites_allow(const struct ike_suites *ours, const struct ike_suite *suite);

@@ -6,6 +6,7 @@ const char *task_kind_name(enum task_kind k)
 {
 	static const char *const names[] = {
 	    [TASK_INIT] = "IKE_SA_INIT",
+	    [TASK_INTERMEDIATE] = "IKE_INTERMEDIATE",
 	    [TASK_AUTH] = "IKE_AUTH",
 	    [TASK_CHILD_CREATE] = "creation of a Child SA",
 	    [TASK_CHILD_REKEY] = "rekey of a Child SA",
@@ -160,8 +161,9 @@ static void task_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 	t->started = true;
 	switch ((enum task_kind)t->kind) {
 	case TASK_INIT:
+	case TASK_INTERMEDIATE:
 	case TASK_AUTH:
-		break; /* started by init_start() and auth_start() */
+		break; /* these start themselves */
 	case TASK_CHILD_CREATE:
 	case TASK_CHILD_REKEY:
 	case TASK_IKE_REKEY:

@@ -11,6 +11,7 @@
 
 enum task_kind {
 	TASK_INIT, /* IKE_SA_INIT: no message of its own here, only retransmission */
+	TASK_INTERMEDIATE,
 	TASK_AUTH,
 	TASK_CHILD_CREATE,
 	TASK_CHILD_REKEY,

@@ -1,9 +1,11 @@
 #include "ike/ext/ext.h"
 
 extern const struct ike_extension ext_signature_hashes;
+extern const struct ike_extension ext_intermediate;
 
 const struct ike_extension *const ike_extensions[] = {
     &ext_signature_hashes,
+    &ext_intermediate,
 };
 const size_t ike_n_extensions = sizeof(ike_extensions) / sizeof(ike_extensions[0]);
 

@@ -1,0 +1,22 @@
+/* RFC 9242: exchanges between IKE_SA_INIT and IKE_AUTH. What they carry is the business of other
+ * extensions: today the additional key exchanges of RFC 9370 (multiple_ke.h). */
+#ifndef POSTERN_IKE_EXT_INTERMEDIATE_H
+#define POSTERN_IKE_EXT_INTERMEDIATE_H
+
+#include "ike/task.h"
+
+/* IntAuth_i | IntAuth_r | IKE_AUTH_MID (RFC 9242 3.3.2). */
+#define INT_AUTH_MAX (2 * PRF_MAX + 4)
+
+/* Initiator: begins the next exchange that is due, or IKE_AUTH when none is. */
+void intermediate_run(struct ike *ike, struct ike_sa *sa);
+void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+			   struct ike_inbound *in); /* takes in */
+/* Responder: one has come. */
+void intermediate_request(struct ike *ike, struct ike_sa *sa);
+/* Something that was negotiated has not taken place: IKE_AUTH must not be accepted (N7). */
+bool intermediate_missing(const struct ike_sa *sa);
+/* What AUTH covers beside the octets of RFC 7296 2.15; empty when there was no such exchange. */
+struct bytes intermediate_auth(const struct ike_sa *sa, uint8_t out[INT_AUTH_MAX]);
+
+#endif
