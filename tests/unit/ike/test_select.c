@@ -59,9 +59,9 @@ static struct bytes offer(uint8_t protocol, const char *text, bool with_ke)
 	return writer_bytes_so_far(&o.w);
 }
 
-static const struct ike_terms ike_terms = {PROTOCOL_IKE, 0, true, KE_CURVE25519};
+static const struct ike_terms ike_terms = {PROTOCOL_IKE, 0, true, KE_CURVE25519, true};
 static const struct ike_terms auth_terms = {PROTOCOL_ESP, 0, false, KE_NONE};
-static const struct ike_terms child_terms = {PROTOCOL_ESP, 0, true, KE_CURVE25519};
+static const struct ike_terms child_terms = {PROTOCOL_ESP, 0, true, KE_CURVE25519, true};
 
 static void assert_choice(const struct ike_terms *terms, const char *ours, struct bytes body,
 			  const char *expected, uint8_t number)
@@ -242,6 +242,50 @@ static void none_is_echoed(void **state)
 			found |= t.type == types[i] && t.id == 0;
 		assert_true(found);
 	}
+}
+
+static void choose_addke(struct ike_suites *s, bool with_addke, enum err expected,
+			 struct ike_choice *c)
+{
+	struct ike_terms terms = ike_terms;
+	const char *reason;
+
+	terms.with_addke = with_addke;
+	assert_int_equal(ike_select(s, &terms, end(), c, &reason), expected);
+}
+
+/* RFC 9370 2.2.1, 2.2.2: methods by place, none twice, and none at all without IKE_INTERMEDIATE. */
+static void additional_exchanges_are_chosen(void **state)
+{
+	struct ike_suites s = suites(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519+ecp384+modp2048-"
+						   "x25519+ecp256+ecp384");
+	struct ike_choice c;
+
+	(void)state;
+	/* The first wish for place 1 leaves nothing for place 2: the other one is found (N17). */
+	begin();
+	write_gcm(1, TRANSFORM_ADDKE1, KE_ECP_256);
+	sa_write_transform(&o.s, TRANSFORM_ADDKE1, KE_ECP_384, 0);
+	sa_write_transform(&o.s, TRANSFORM_ADDKE2, KE_ECP_384, 0);
+	choose_addke(&s, true, ERR_NONE, &c);
+	assert_int_equal(c.suite.addke[0], KE_ECP_256);
+	assert_int_equal(c.suite.addke[1], KE_ECP_384);
+	/* Only the same method for both places: no choice. */
+	begin();
+	write_gcm(1, TRANSFORM_ADDKE1, KE_ECP_384);
+	sa_write_transform(&o.s, TRANSFORM_ADDKE2, KE_ECP_384, 0);
+	choose_addke(&s, true, ERR_NOT_FOUND, &c);
+	/* A peer without IKE_INTERMEDIATE has sent a transform type that is unknown. */
+	begin();
+	write_gcm(1, TRANSFORM_ADDKE1, KE_ECP_256);
+	sa_write_transform(&o.s, TRANSFORM_ADDKE2, KE_ECP_384, 0);
+	choose_addke(&s, false, ERR_NOT_FOUND, &c);
+	/* A chain that is shorter than another may end early. */
+	s = suites(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519+ecp256+ecp384-x25519+ecp256");
+	begin();
+	write_gcm(1, TRANSFORM_ADDKE1, KE_ECP_256);
+	choose_addke(&s, true, ERR_NONE, &c);
+	assert_int_equal(c.suite.addke[1], KE_NONE);
 }
 
 /* RFC 7296 3.3.5, 3.3.6: attributes must be equal, and an unknown one spoils its transform. */
@@ -452,6 +496,7 @@ int main(void)
 	    cmocka_unit_test(pfs_is_as_both_want_it),
 	    cmocka_unit_test(unknown_types_spoil_a_proposal),
 	    cmocka_unit_test(none_is_echoed),
+	    cmocka_unit_test(additional_exchanges_are_chosen),
 	    cmocka_unit_test(attributes_count),
 	    cmocka_unit_test(huge_offers_are_walked),
 	    cmocka_unit_test(the_answer_is_written),
