@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "plane/spd_index.h"
 
 #define SPI_MIN 256 /* RFC 4303 2.1 */
 
@@ -33,11 +34,13 @@ static struct bytes handle_key(const struct table_node *n)
 enum err spd_init(struct spd *s, const uint8_t secret[16])
 {
 	*s = (struct spd){.generation = 1};
-	list_init(&s->order);
+	list_init(&s->all_policies);
 	list_init(&s->children);
 	memcpy(s->secret, secret, sizeof(s->secret));
 	s->cache = mem_new(SPD_CACHE_SLOTS * sizeof(*s->cache));
-	if (s->cache == NULL || table_init(&s->policies, secret, policy_key) != ERR_NONE ||
+	list_init(&s->index.others);
+	if (s->cache == NULL || spd_index_init(&s->index, secret) != ERR_NONE ||
+	    table_init(&s->policies, secret, policy_key) != ERR_NONE ||
 	    table_init(&s->children_by_spi, secret, spi_key) != ERR_NONE ||
 	    table_init(&s->children_by_handle, secret, handle_key) != ERR_NONE) {
 		spd_clear(s);
@@ -70,10 +73,14 @@ void spd_clear(struct spd *s)
 {
 	LIST_EACH (&s->children, node)
 		child_free(CONTAINER_OF(node, struct spd_child, in_all));
-	LIST_EACH (&s->order, node)
-		policy_free(CONTAINER_OF(node, struct spd_policy, in_order));
+	LIST_EACH (&s->all_policies, node) {
+		struct spd_policy *p = CONTAINER_OF(node, struct spd_policy, in_all);
+		spd_index_remove(&s->index, p);
+		policy_free(p);
+	}
 	list_init(&s->children);
-	list_init(&s->order);
+	list_init(&s->all_policies);
+	spd_index_clear(&s->index);
 	table_clear(&s->policies);
 	table_clear(&s->children_by_spi);
 	table_clear(&s->children_by_handle);
@@ -94,14 +101,19 @@ struct spd_policy *spd_policy_find(const struct spd *s, uint32_t id)
 	return n != NULL ? CONTAINER_OF(n, struct spd_policy, by_id) : NULL;
 }
 
-/* Before the first policy of a higher id. Configurations add in rising order, so the search starts
- * at the end. */
-static void insert_in_order(struct spd *s, struct spd_policy *p)
+static enum err make_policy(struct spd *s, uint32_t id, struct spd_policy **out)
 {
-	struct list *after = s->order.prev;
-	while (after != &s->order && CONTAINER_OF(after, struct spd_policy, in_order)->id > p->id)
-		after = after->prev;
-	list_append(after->next, &p->in_order);
+	struct spd_policy *p = mem_new(sizeof(*p));
+	if (p == NULL)
+		return ERR_NO_MEMORY;
+	p->id = id;
+	list_init(&p->active);
+	list_init(&p->entries);
+	list_init(&p->in_others);
+	list_append(&s->all_policies, &p->in_all);
+	table_add(&s->policies, &p->by_id);
+	*out = p;
+	return ERR_NONE;
 }
 
 enum err spd_policy_set(struct spd *s, const struct dataplane_policy *policy)
@@ -112,23 +124,15 @@ enum err spd_policy_set(struct spd *s, const struct dataplane_policy *policy)
 	struct selector *local = copy_selectors(policy->local, policy->n_local);
 	struct selector *remote = copy_selectors(policy->remote, policy->n_remote);
 	struct spd_policy *p = spd_policy_find(s, policy->id);
-	struct spd_policy *made = p == NULL ? mem_new(sizeof(*made)) : NULL;
-	if (local == NULL || remote == NULL || (p == NULL && made == NULL)) {
+	if (local == NULL || remote == NULL ||
+	    (p == NULL && make_policy(s, policy->id, &p) != ERR_NONE)) {
 		mem_free(local);
 		mem_free(remote);
-		mem_free(made);
 		return ERR_NO_MEMORY;
 	}
-	if (p == NULL) {
-		p = made;
-		p->id = policy->id;
-		list_init(&p->active);
-		insert_in_order(s, p);
-		table_add(&s->policies, &p->by_id);
-	} else {
-		mem_free(p->local);
-		mem_free(p->remote);
-	}
+	spd_index_remove(&s->index, p);
+	mem_free(p->local);
+	mem_free(p->remote);
 	p->mode = policy->mode;
 	p->acquire = policy->acquire;
 	p->stale = false;
@@ -138,7 +142,8 @@ enum err spd_policy_set(struct spd *s, const struct dataplane_policy *policy)
 	p->n_remote = policy->n_remote;
 	p->version = ++s->versions;
 	s->generation++;
-	return ERR_NONE;
+	/* A policy that is not found protects nothing: its routes still keep its traffic in. */
+	return spd_index_add(&s->index, p);
 }
 
 void spd_policy_remove(struct spd *s, uint32_t id)
@@ -151,8 +156,9 @@ void spd_policy_remove(struct spd *s, uint32_t id)
 		if (c->policy == id)
 			spd_child_remove(s, c);
 	}
+	spd_index_remove(&s->index, p);
 	table_remove(&s->policies, &p->by_id);
-	list_remove(&p->in_order);
+	list_remove(&p->in_all);
 	policy_free(p);
 	s->generation++;
 }
@@ -307,8 +313,8 @@ void spd_orphan_all(struct spd *s)
 		c->usage_own = *c->usage;
 		c->usage = &c->usage_own;
 	}
-	LIST_EACH (&s->order, node)
-		CONTAINER_OF(node, struct spd_policy, in_order)->stale = true;
+	LIST_EACH (&s->all_policies, node)
+		CONTAINER_OF(node, struct spd_policy, in_all)->stale = true;
 }
 
 /* ---- Look-ups -------------------------------------------------------------------------------- */
@@ -334,19 +340,10 @@ static struct spd_child *child_for(const struct spd_policy *p, const struct flow
 	return NULL;
 }
 
-static void look_up(const struct spd *s, const struct flow_key *flow, struct spd_cache_slot *slot)
+static bool policy_has(const struct spd_policy *p, const struct flow_key *flow)
 {
-	slot->policy = NULL;
-	slot->child = NULL;
-	slot->version = 0;
-	LIST_EACH (&s->order, node) {
-		struct spd_policy *p = CONTAINER_OF(node, struct spd_policy, in_order);
-		if (any_has(p->local, p->n_local, &flow->src, flow, flow->src_port) &&
-		    any_has(p->remote, p->n_remote, &flow->dst, flow, flow->dst_port)) {
-			slot->policy = p;
-			return;
-		}
-	}
+	return any_has(p->local, p->n_local, &flow->src, flow, flow->src_port) &&
+	       any_has(p->remote, p->n_remote, &flow->dst, flow, flow->dst_port);
 }
 
 static bool flow_equal(const struct flow_key *a, const struct flow_key *b)
@@ -375,7 +372,9 @@ enum packet_fate spd_outbound(struct spd *s, const struct flow_key *flow,
 {
 	struct spd_cache_slot *slot = cache_slot(s, flow);
 	if (slot->generation != s->generation || !flow_equal(&slot->flow, flow)) {
-		look_up(s, flow, slot);
+		slot->policy = spd_index_find(&s->index, flow, policy_has);
+		slot->child = NULL;
+		slot->version = 0;
 		slot->flow = *flow;
 		slot->generation = s->generation;
 	}

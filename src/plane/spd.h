@@ -22,7 +22,8 @@
 
 struct spd_policy {
 	struct table_node by_id;
-	struct list in_order; /* by id: the lower id wins where policies overlap */
+	struct list in_all;
+	struct list entries, in_others; /* of the index */
 	uint32_t id;
 	enum esp_mode mode;
 	bool acquire;
@@ -58,6 +59,13 @@ struct spd_child {
 	struct dataplane_usage usage_own;
 };
 
+/* plane/spd_index.h */
+struct spd_index {
+	struct table prefixes;
+	struct list others;       /* policies with a selector of too many prefixes */
+	uint32_t lengths[2][129]; /* prefixes of each length, IPv4 and IPv6 */
+};
+
 struct spd_cache_slot {
 	struct flow_key flow;
 	uint64_t generation; /* of the policies, when it was filled */
@@ -68,7 +76,8 @@ struct spd_cache_slot {
 
 struct spd {
 	struct table policies; /* by id */
-	struct list order;
+	struct list all_policies;
+	struct spd_index index; /* the lower id wins where policies overlap */
 	struct table children_by_spi;
 	struct table children_by_handle;
 	struct list children;

@@ -93,7 +93,7 @@ enum err tun_open(struct tun *t, const struct tun_options *options, char reason[
 
 	*t = (struct tun){.fd = -1, .mtu = options->mtu != 0 ? options->mtu : TUN_MTU_DEFAULT};
 	reason[0] = '\0';
-	if (strlen(name) >= IFNAMSIZ || name[0] == '\0' || strpbrk(name, "/% ") != NULL) {
+	if (strlen(name) >= IFNAMSIZ || name[0] == '\0' || strpbrk(name, "/% \"\\") != NULL) {
 		snprintf(reason, TUN_REASON_MAX, "\"%s\" is no name for a TUN device", name);
 		errno = EINVAL;
 		return ERR_IO;

@@ -479,6 +479,37 @@ def hub_and_spoke(lab):
     c.ping("10.1.0.1", check=True)
 
 
+def host_to_host(lab):
+    """The selectors are the outer addresses themselves: inner packets in, outer packets by."""
+    p = Pair(lab, up=False)
+    p.end_a.quit()
+    p.end_b.quit()
+    for kind, outer, extra in (("esp-4500", 4, ()), ("esp", 6, ("--esp",))):
+        one, two = ("10.99.0.1", "10.99.0.2") if outer == 4 else ("fd99::1", "fd99::2")
+        end_a = End(p.a, one, two, [one], [two], *extra)
+        end_b = End(p.b, two, one, [two], [one], *extra)
+        expect(p.a.ping(two, count=1, wait=1).received == 0, "clear without an SA")
+        end_a.up(1, 1001, 2001)
+        end_b.up(1, 2001, 1001)
+        capture = p.a.capture("eth0")
+        p.a.ping(two, check=True)
+        p.b.ping(one, check=True)
+        p.a.iperf3(p.b, two, seconds=1)
+        kinds = {x.kind for x in capture.stop()} - {"arp", "nd", "mld"}
+        expect(kinds == {kind}, f"outside were {sorted(kinds)}")
+        end_a.quit()
+        end_b.quit()
+
+
+def clamps_mss(lab):
+    """With clamping, TCP never makes a packet that is too big."""
+    extra = ("--path-mtu", "1000", "--clamp-mss")
+    p = Pair(lab, 4, 4, extra, extra)
+    rate = p.a.iperf3(p.b, p.in_b, seconds=1)
+    expect(rate.octets > 1000000, f"{rate}")
+    expect(p.end_a.stats().get("out-too-big", 0) == 0, f"{p.end_a.stats()}")
+
+
 def leaves_nothing(lab):
     """Rules, routes and the firewall's table go at the end, and after kill -9 at the next start."""
     p = Pair(lab)
@@ -531,7 +562,7 @@ TESTS = [udp_ipv4, udp_ipv6_in_ipv4, udp_ipv4_in_ipv6, esp_ipv4, esp_ipv6, esp_i
          chacha20, aes_cbc, offload_ipv4, offload_ipv6, unreachable_without_sa, clear_packet_dropped, wrong_selector_dropped,
          too_big_ipv4, too_big_ipv6, fragments_before_sealing, narrow_path, forged_too_big,
          rekey_loses_nothing, follows_peer_behind_nat, replay_dropped, acquire_once_a_second,
-         outlives_its_owner, ike_goes_up, default_route, hub_and_spoke, leaves_nothing,
+         outlives_its_owner, ike_goes_up, default_route, hub_and_spoke, host_to_host, clamps_mss, leaves_nothing,
          clear_errors]
 
 if __name__ == "__main__":

@@ -212,12 +212,65 @@ static void test_many(void **state)
 	assert_int_equal(f->spd.policies.n_nodes, 1);
 }
 
+/* The index gives what looking at every policy would give. */
+static uint32_t seed = 1;
+
+static uint32_t next(uint32_t bound)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % bound;
+}
+
+static bool in(const struct selector *s, const struct addr *a)
+{
+	return addr_range_has(&s->addrs, a);
+}
+
+static void test_index(void **state)
+{
+	struct fixture *f = *state;
+	static struct selector local[300], remote[300];
+	spd_policy_remove(&f->spd, 7);
+	for (uint32_t i = 0; i < 300; i++) {
+		uint32_t from = next(4096), to = from + next(i % 3 == 0 ? 2000 : 16);
+		local[i] = sample_selector(i % 2 == 0 ? "10.1.0.0/24" : "10.1.0.0/16");
+		remote[i] = sample_selector("0.0.0.0/0");
+		remote[i].addrs = (struct addr_range){addr_v4(from), addr_v4(to)};
+		struct dataplane_policy p = {.id = (i * 7919) % 300,
+					     .local = &local[i],
+					     .n_local = 1,
+					     .remote = &remote[i],
+					     .n_remote = 1};
+		assert_int_equal(spd_policy_set(&f->spd, &p), ERR_NONE);
+	}
+	for (uint32_t id = 0; id < 300; id += 5)
+		spd_policy_remove(&f->spd, id);
+	for (uint32_t n = 0; n < 5000; n++) {
+		struct flow_key k = {.src = addr_v4(0x0a010000 + next(512)),
+				     .dst = addr_v4(next(6000))};
+		uint32_t expected = UINT32_MAX;
+		for (uint32_t i = 0; i < 300; i++) {
+			uint32_t id = (i * 7919) % 300;
+			if (id % 5 != 0 && id < expected && in(&local[i], &k.src) &&
+			    in(&remote[i], &k.dst))
+				expected = id;
+		}
+		struct spd_policy *p;
+		struct spd_child *c;
+		enum packet_fate fate = spd_outbound(&f->spd, &k, &p, &c);
+		assert_int_equal(fate, expected == UINT32_MAX ? PACKET_NO_POLICY : PACKET_NO_SA);
+		if (expected != UINT32_MAX)
+			assert_int_equal(p->id, expected);
+	}
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_outbound), TEST(test_ports),   TEST(test_rekey),     TEST(test_order),
-	    TEST(test_inbound),  TEST(test_refused), TEST(test_new_owner), TEST(test_many),
+	    TEST(test_outbound),  TEST(test_ports),   TEST(test_rekey),
+	    TEST(test_order),     TEST(test_inbound), TEST(test_refused),
+	    TEST(test_new_owner), TEST(test_many),    TEST(test_index),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
