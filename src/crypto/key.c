@@ -40,66 +40,66 @@ static enum key_type type_of(const EVP_PKEY *pkey)
 	return KEY_NONE;
 }
 
-/* The library asks for a passphrase: there is none to give, and the caller is to know. */
-static int no_passphrase(char *pass, size_t size, size_t *len, const OSSL_PARAM params[], void *arg)
+/* What was found in a text that should hold a key. */
+struct found {
+	EVP_PKEY *pkey; /* the caller's; NULL when there is none */
+	bool encrypted;
+};
+
+/* DER, all of it one key. An EncryptedPrivateKeyInfo is known by being one. */
+static void from_der(struct found *f, struct bytes der, bool private)
 {
-	bool *asked = arg;
+	const unsigned char *p = der.p;
+	X509_SIG *encrypted = NULL;
 
-	(void)pass;
-	(void)size;
-	(void)params;
-	*asked = true;
-	*len = 0;
-	return 0;
-}
-
-/* The first key in the text, PEM or DER; NULL when it holds none. What else stands before it in
- * PEM, such as EC PARAMETERS, is passed over: each try takes one object off the text. */
-static EVP_PKEY *decode(struct bytes text, const char *structure, int selection, bool *asked)
-{
-	EVP_PKEY *pkey = NULL;
-	BIO *in = BIO_new_mem_buf(text.p, (int)text.n);
-	OSSL_DECODER_CTX *ctx =
-	    OSSL_DECODER_CTX_new_for_pkey(&pkey, NULL, structure, NULL, selection, NULL, NULL);
-	size_t left = text.n;
-
-	if (in == NULL || ctx == NULL ||
-	    OSSL_DECODER_CTX_set_passphrase_cb(ctx, no_passphrase, asked) != 1)
-		goto done;
-	while (OSSL_DECODER_from_bio(ctx, in) != 1 || pkey == NULL) {
-		size_t now = BIO_ctrl_pending(in);
-
-		if (now == 0 || now >= left || *asked)
-			break;
-		left = now;
+	f->pkey =
+	    private ? d2i_AutoPrivateKey(NULL, &p, (long)der.n) : d2i_PUBKEY(NULL, &p, (long)der.n);
+	if (f->pkey != NULL && p != der.p + der.n) {
+		EVP_PKEY_free(f->pkey);
+		f->pkey = NULL;
+	} else if (f->pkey == NULL && private) {
+		p = der.p;
+		encrypted = d2i_X509_SIG(NULL, &p, (long)der.n);
+		f->encrypted = encrypted != NULL;
+		X509_SIG_free(encrypted);
 	}
-done:
-	OSSL_DECODER_CTX_free(ctx);
-	BIO_free(in);
-	ERR_clear_error();
-	return pkey;
 }
 
-/* DER takes the short way, a quarter of the time: peers' keys come so. */
-static EVP_PKEY *decode_public(struct bytes text, bool *asked)
+static bool is_private_block(const char *name)
 {
-	const unsigned char *p = text.p;
-	EVP_PKEY *pkey;
+	return strcmp(name, PEM_STRING_PKCS8INF) == 0 || strcmp(name, PEM_STRING_PKCS8) == 0 ||
+	       strcmp(name, PEM_STRING_RSA) == 0 || strcmp(name, PEM_STRING_ECPRIVATEKEY) == 0;
+}
 
-	if (text.p[0] != 0x30) /* no SEQUENCE */
-		return decode(text, "SubjectPublicKeyInfo", EVP_PKEY_PUBLIC_KEY, asked);
-	pkey = d2i_PUBKEY(NULL, &p, (long)text.n);
-	if (pkey != NULL && p == text.p + text.n)
-		return pkey;
-	EVP_PKEY_free(pkey);
-	ERR_clear_error();
-	return NULL;
+/* The first key of the wanted sort; what stands before it, such as EC PARAMETERS, is passed over.
+ * Block by block, since the library's own search through a text is quadratic in its length and
+ * takes seconds for what is no key. */
+static void from_pem(struct found *f, struct bytes text, bool private)
+{
+	BIO *in = BIO_new_mem_buf(text.p, (int)text.n);
+	unsigned char *der;
+	char *name;
+	char *header;
+	long n;
+	bool wanted = false;
+
+	while (in != NULL && !wanted && PEM_read_bio(in, &name, &header, &der, &n) == 1) {
+		wanted = private ? is_private_block(name) : strcmp(name, PEM_STRING_PUBLIC) == 0;
+		if (wanted && strstr(header, "ENCRYPTED") != NULL)
+			f->encrypted = true;
+		else if (wanted)
+			from_der(f, bytes_of(der, (size_t)n), private);
+		OPENSSL_free(name);
+		OPENSSL_free(header);
+		OPENSSL_clear_free(der, (size_t)n);
+	}
+	BIO_free(in);
 }
 
 static enum err decode_checked(EVP_PKEY **pkey, enum key_type *type, struct bytes text,
 			       bool private, const char **reason)
 {
-	bool asked = false;
+	struct found f = {NULL, false};
 
 	*pkey = NULL;
 	*type = KEY_NONE;
@@ -107,9 +107,13 @@ static enum err decode_checked(EVP_PKEY **pkey, enum key_type *type, struct byte
 		*reason = "it is empty or longer than a key can be";
 		return ERR_SYNTAX;
 	}
-	*pkey =
-	    private ? decode(text, NULL, EVP_PKEY_KEYPAIR, &asked) : decode_public(text, &asked);
-	if (*pkey == NULL && asked) {
+	if (text.p[0] == 0x30) /* SEQUENCE */
+		from_der(&f, text, private);
+	else
+		from_pem(&f, text, private);
+	ERR_clear_error();
+	*pkey = f.pkey;
+	if (*pkey == NULL && f.encrypted) {
 		*reason = "the key is encrypted; give one without a passphrase";
 		return ERR_UNSUPPORTED;
 	}

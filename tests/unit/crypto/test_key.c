@@ -443,6 +443,51 @@ static void keys_that_are_not_taken(void **state)
 	refuse_private(BYTES_OF(huge), ERR_SYNTAX);
 }
 
+/* Texts that took the library's own search many seconds each: the answer is as fast as any. */
+static void junk_is_refused_in_linear_time(void **state)
+{
+	static const char *const units[] = {"\n", "a", "-----BEGIN X-----\nAAAA\n-----END X-----\n",
+					    "0 "};
+	static char text[KEY_TEXT_MAX + 64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t n = 0;
+
+		for (size_t len = strlen(units[i]); n + len <= KEY_TEXT_MAX; n += len)
+			memcpy(text + n, units[i], len);
+		for (int k = 0; k < 20; k++) {
+			struct public_key *key;
+			const char *reason;
+
+			refuse_private(bytes_of(text, n), ERR_SYNTAX);
+			assert_int_equal(public_key_parse(&key, bytes_of(text, n), &reason),
+					 ERR_SYNTAX);
+		}
+	}
+}
+
+/* Encrypted in any of the three ways, it is said so. */
+static void an_encrypted_key_is_known(void **state)
+{
+	EVP_PKEY *pkey = make(KEY_ECDSA_P256);
+	unsigned char pass[] = "abcd";
+	BIO *out = BIO_new(BIO_s_mem());
+
+	(void)state;
+	assert_int_equal(
+	    i2d_PKCS8PrivateKey_bio(out, pkey, EVP_aes_256_cbc(), "abcd", 4, NULL, NULL), 1);
+	refuse_private(text_of(out), ERR_UNSUPPORTED);
+	BIO_free(out);
+	out = BIO_new(BIO_s_mem());
+	assert_int_equal(
+	    PEM_write_bio_PrivateKey_traditional(out, pkey, EVP_aes_256_cbc(), pass, 4, NULL, NULL),
+	    1);
+	refuse_private(text_of(out), ERR_UNSUPPORTED);
+	BIO_free(out);
+	EVP_PKEY_free(pkey);
+}
+
 /* The traditional forms too: openssl ecparam -genkey and genrsa -traditional write them. */
 static void traditional_forms_are_taken(void **state)
 {
@@ -484,6 +529,8 @@ int main(void)
 	    cmocka_unit_test(method_9_is_rfc_4754),
 	    cmocka_unit_test(ed25519_is_rfc_8032),
 	    cmocka_unit_test(keys_that_are_not_taken),
+	    cmocka_unit_test(junk_is_refused_in_linear_time),
+	    cmocka_unit_test(an_encrypted_key_is_known),
 	    cmocka_unit_test(traditional_forms_are_taken),
 	};
 
