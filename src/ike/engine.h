@@ -69,7 +69,7 @@ struct ike {
 	struct ike_totals totals;
 	unsigned jobs;
 	struct impair *impair; /* impair.c: what faults hold back; owned, NULL: nothing */
-	uint8_t *buffer; /* IKE_DATAGRAM_MAX octets in which every message is built */
+	uint8_t *buffer;       /* IKE_DATAGRAM_MAX octets in which every message is built */
 };
 
 static inline void ike_random(struct ike *ike, void *buf, size_t n)

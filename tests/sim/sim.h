@@ -151,6 +151,7 @@ struct sim_peer {
 	struct sim_plane plane;
 	uint64_t job_min, job_max; /* how long a job takes */
 	unsigned jobs_under_way;
+	bool misbehaves; /* on purpose, by faults: what it sends is not measured */
 	/* what it has told */
 	unsigned events[IKE_EVENT_FAILED + 1];
 	char last_failure[SIM_REASON];
