@@ -123,7 +123,8 @@ const char *config_text(const struct config_section *s, const char *word)
 
 void config_daemon(const struct config *c, struct daemon_config *d)
 {
-	*d = (struct daemon_config){0};
+	/* With its padding: two of them are compared by their octets. */
+	memset(d, 0, sizeof(*d));
 	option_store_defaults(SECTION_DAEMON, d);
 	for (const struct config_section *s = c->sections; s != NULL; s = s->next) {
 		if (s->kind != SECTION_DAEMON)

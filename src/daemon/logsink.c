@@ -19,14 +19,14 @@ void logsink_open(struct logsink *s)
 	static const struct sockaddr_un journal = {.sun_family = AF_UNIX,
 						   .sun_path = JOURNAL_SOCKET};
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device = 0, inode = 0;
+	char *end = NULL;
 	struct stat st;
 
 	*s = (struct logsink){.fd = STDERR_FILENO, .journal = -1};
 	tzset();
 	/* The variable is inherited by children whose standard error is something else. */
-	if (stream == NULL || sscanf(stream, "%llu:%llu", &device, &inode) != 2 ||
-	    fstat(s->fd, &st) != 0 || st.st_dev != device || st.st_ino != inode)
+	if (stream == NULL || fstat(s->fd, &st) != 0 || strtoull(stream, &end, 10) != st.st_dev ||
+	    *end != ':' || strtoull(end + 1, NULL, 10) != st.st_ino)
 		return;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

@@ -106,6 +106,7 @@ static void note_daemon_changes(const struct parent *p)
 	struct daemon_config d;
 
 	config_daemon(p->next, &d);
+	/* config_daemon() clears the padding too. NOLINTNEXTLINE(*-memory-comparison,cert-*) */
 	if (p->ready && memcmp(&d, &p->process.config, sizeof(d)) != 0)
 		log_write(&p->process.log, LOG_WARN, NULL, 0,
 			  "the section daemon has changed; that takes effect at the next start");

@@ -295,7 +295,7 @@ static enum err ike_answer_read(const struct ike_sa *sa, const struct payloads *
 	const struct ike_terms terms = {.protocol = PROTOCOL_IKE,
 					.ike_spi_len = IKE_SPI_LEN,
 					.with_ke = true,
-					.ke_sent = c->ke->id};
+					.ke_sent = c->ke == NULL ? KE_NONE : c->ke->id};
 	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
 	struct ike_choice choice;
 
