@@ -241,12 +241,51 @@ void child_delete_spi(struct ike *ike, struct ike_sa *sa, uint32_t spi_in)
 
 void child_inherit(struct ike *ike, struct ike_sa *from, struct ike_sa *to)
 {
-	(void)ike;
 	LIST_EACH (&from->children, node) {
 		struct child_sa *c = CONTAINER_OF(node, struct child_sa, of_sa);
 		list_remove(node);
 		list_append(&to->children, node);
 		c->sa = to;
+		/* Its exchange, if there was one, was not sent or is dropped with the old SA. */
+		if (c->state == CHILD_REKEYING)
+			c->state = CHILD_UP;
+	}
+	tasks_move_waiting(from, to);
+	tasks_run(ike, to);
+	sa_schedule(ike, to);
+}
+
+/* Both ends may make the same child at the same time. Both see the same two pairs of SPIs, and of
+ * the pair with the lower one its initiator deletes it. */
+static bool loses_to(const struct child_sa *a, const struct child_sa *b)
+{
+	const uint32_t low_a = a->spi_in < a->spi_out ? a->spi_in : a->spi_out;
+	const uint32_t low_b = b->spi_in < b->spi_out ? b->spi_in : b->spi_out;
+
+	return low_a < low_b;
+}
+
+static bool child_carries(const struct child_sa *c)
+{
+	return c->state == CHILD_UP || c->state == CHILD_REKEYING;
+}
+
+void child_settle_twins(struct ike *ike, struct child_sa *fresh)
+{
+	LIST_EACH (&fresh->sa->children, node) {
+		struct child_sa *other = CONTAINER_OF(node, struct child_sa, of_sa);
+		if (other == fresh || other->index != fresh->index || !child_carries(other) ||
+		    other->initiated == fresh->initiated)
+			continue;
+		struct child_sa *loser = loses_to(fresh, other) ? fresh : other;
+		if (loser->initiated) {
+			sa_log(ike, fresh->sa, LOG_INFO,
+			       "both sides made Child SA %s; one of the two goes",
+			       child_config(fresh)->name);
+			child_delete(ike, loser);
+		}
+		if (loser == fresh)
+			return;
 	}
 }
 

@@ -72,7 +72,11 @@ void child_activate(struct ike *ike, struct child_sa *c);
 void child_remove(struct ike *ike, struct child_sa *c, const char *reason);
 /* Queues a Delete for it; it goes when that is answered. */
 void child_delete(struct ike *ike, struct child_sa *c);
-/* Moves all Child SAs of `from` to `to` (RFC 7296 2.18: an IKE SA's successor inherits them). */
+/* A new Child SA, which replaces none, is up: another one of the same child goes if both ends made
+ * one. Nothing may be under way in ike->buffer. */
+void child_settle_twins(struct ike *ike, struct child_sa *fresh);
+/* Moves all Child SAs of `from` to `to`, and the exchanges about them that have not been started
+ * (RFC 7296 2.18: an IKE SA's successor inherits them). */
 void child_inherit(struct ike *ike, struct ike_sa *from, struct ike_sa *to);
 
 /* The peer refused to make child `index`, or we could not take its answer: logs, tells, plans. */

@@ -118,7 +118,7 @@ struct ike_sa *ike_conn_sa(struct ike_conn *conn)
 
 	LIST_EACH (&conn->sas, node) {
 		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, of_conn);
-		if (sa->state == SA_UP && (best == NULL || !sa->reauthenticating))
+		if (sa->state == SA_UP && (best == NULL || !sa->superseded))
 			best = sa;
 	}
 	return best;
@@ -428,6 +428,15 @@ enum err ike_reauthenticate(struct ike *ike, const char *connection, uint64_t no
 	return e;
 }
 
+void sa_mark_superseded(struct ike *ike, struct ike_sa *sa, uint64_t linger)
+{
+	sa->superseded = true;
+	sa->rekey_at = sa->reauth_at = 0;
+	if (linger != 0)
+		sa->expire_at = ike->now + linger;
+	sa_schedule(ike, sa);
+}
+
 /* Two IKE SAs of one peer. Both ends may have called at the same time: then the one with the lower
  * SPIi goes, by the Delete of whoever began it, so that both ends keep the same. Otherwise the new
  * one takes the old one's place: at once when the peer says that it knows of no other (RFC
@@ -438,20 +447,16 @@ void sa_supersede(struct ike *ike, struct ike_sa *sa, bool initial_contact)
 		return; /* RFC 7619 2.5 */
 	LIST_EACH (&sa->conn->sas, node) {
 		struct ike_sa *old = CONTAINER_OF(node, struct ike_sa, of_conn);
-		if (old == sa || old->state != SA_UP || old->reauthenticating ||
+		if (old == sa || old->state != SA_UP || old->superseded ||
 		    !identity_equal(old->remote_id, sa->remote_id))
 			continue;
 		if (old->initiator != sa->initiator && old->since + TWIN_AGE > ike->now) {
 			struct ike_sa *loser = old->spi_i < sa->spi_i ? old : sa;
-			if (loser->initiator)
-				loser->expire_at = ike->now + TWIN_LINGER;
-			sa_schedule(ike, loser);
+			sa_mark_superseded(ike, loser, loser->initiator ? TWIN_LINGER : 0);
 		} else if (initial_contact) {
 			sa_kill(ike, old, "the peer started anew (INITIAL_CONTACT)");
 		} else if (sa->config->unique && !sa->initiator) {
-			old->reauthenticating = true; /* replaced, as far as its end is told */
-			old->expire_at = ike->now + OLD_LINGER;
-			sa_schedule(ike, old);
+			sa_mark_superseded(ike, old, OLD_LINGER);
 		}
 	}
 }
@@ -462,7 +467,7 @@ enum err sa_reauthenticate(struct ike *ike, struct ike_sa *sa)
 {
 	struct ike_sa *fresh;
 
-	if (sa->state != SA_UP || sa->reauthenticating || sa->conn == NULL)
+	if (sa->state != SA_UP || sa->reauthenticating || sa->superseded || sa->conn == NULL)
 		return ERR_STATE;
 	if (addr_is_any(&sa->config->remote) && !sa->initiator)
 		return ERR_STATE; /* only the peer can call */

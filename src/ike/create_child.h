@@ -60,7 +60,8 @@ void rekey_ike_settle(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh,
 /* The same for a Child SA; old may be NULL when it is gone already. */
 void rekey_child_settle(struct ike *ike, struct ike_sa *sa, struct child_sa *old,
 			struct child_sa *fresh, const struct create_state *c);
-/* old has a successor that the peer made: it only waits for the peer's Delete. */
-void rekey_ike_replaced(struct ike *ike, struct ike_sa *old);
+/* old has a successor that the peer made: it only waits for the peer's Delete. The successor, if it
+ * is still there, takes over its Child SAs and what waits to be done for them. */
+void rekey_ike_replaced(struct ike *ike, struct ike_sa *old, struct ike_sa *successor);
 
 #endif

@@ -26,6 +26,7 @@ static void create_failed(struct ike *ike, struct ike_sa *sa, struct ike_task *t
 {
 	struct child_sa *old = child_find(ike, t->child_spi);
 	const bool rival = t->create != NULL && t->create->rival.there;
+	const uint64_t rival_sa = rival ? t->create->rival.ike_sa : 0;
 	const enum task_kind kind = (enum task_kind)t->kind;
 	const unsigned index = t->child_index;
 
@@ -38,7 +39,7 @@ static void create_failed(struct ike *ike, struct ike_sa *sa, struct ike_task *t
 		ike_conn_failed(ike, sa->conn, "child %s failed: %s",
 				sa->config->children[index].name, why);
 	if (kind == TASK_IKE_REKEY && rival)
-		rekey_ike_replaced(ike, sa);
+		rekey_ike_replaced(ike, sa, sa_find(ike, rival_sa));
 	tasks_run(ike, sa);
 }
 
@@ -252,10 +253,13 @@ static void child_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *
 		create_failed(ike, sa, t, err_name(e));
 		return;
 	}
-	if (t->kind == TASK_CHILD_REKEY)
+	if (t->kind == TASK_CHILD_REKEY) {
 		rekey_child_settle(ike, sa, old, fresh, c);
-	else if (sa->conn != NULL)
-		ike_conn_state(ike, sa->conn, IKE_STATE_UP, "up");
+	} else {
+		child_settle_twins(ike, fresh);
+		if (sa->conn != NULL)
+			ike_conn_state(ike, sa->conn, IKE_STATE_UP, "up");
+	}
 	task_done(ike, sa, t);
 }
 
@@ -281,7 +285,9 @@ static void create_finished(struct ike *ike, struct ike_sa *sa, struct ike_job *
 
 	if (t == NULL || t->create == NULL)
 		return;
-	if (job->result)
+	if (sa->state == SA_DELETING && t->kind != TASK_IKE_REKEY)
+		task_done(ike, sa, t);
+	else if (job->result)
 		create_failed(ike, sa, t, job->reason);
 	else if (t->kind == TASK_IKE_REKEY)
 		ike_complete(ike, sa, t, bytes_of(job->secret, job->ke->secret_len));
@@ -372,8 +378,10 @@ void create_child_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 	const char *reason = "no reason";
 
 	t->response = in;
-	if (sa->state == SA_DELETING) {
-		task_done(ike, sa, t); /* too late: it goes */
+	/* Too late, it goes; but with a new IKE SA the peer has something to be told. */
+	if (sa->state == SA_DELETING &&
+	    (t->kind != TASK_IKE_REKEY || payloads_find(ps, PAYLOAD_SA) == NULL)) {
+		task_done(ike, sa, t);
 		return;
 	}
 	if (payloads_find(ps, PAYLOAD_SA) == NULL) {

@@ -23,6 +23,11 @@ static void refuse_ke(struct ike *ike, struct ike_sa *sa, const struct ke_desc *
 			  NOTIFY_INVALID_KE_PAYLOAD, BYTES_OF(method));
 }
 
+bool create_pending_of_ike(const struct ike_sa *sa)
+{
+	return sa->pending != NULL && sa->pending->of_ike;
+}
+
 void create_pending_free(struct create_pending *p)
 {
 	mem_free(p);
@@ -122,9 +127,15 @@ static void child_answer(struct ike *ike, struct ike_sa *sa, struct bytes secret
 	sa_message_begin(ike, sa, &m, EXCHANGE_CREATE_CHILD_SA, true, sa->recv_id);
 	child_answer_write(&m, &p->request, &o);
 	ext_write(ike, sa, AT_CHILD_RESPONSE, &m);
-	if (sa_respond(ike, sa, &m))
+	if (sa_respond(ike, sa, &m)) {
 		child_remove(ike, fresh, "the response could not be built");
-	else if (old == NULL && sa->conn != NULL && sa->state == SA_UP)
+		return;
+	}
+	if (old != NULL)
+		return;
+	child_settle_twins(ike, fresh);
+	tasks_run(ike, sa);
+	if (sa->conn != NULL && sa->state == SA_UP)
 		ike_conn_state(ike, sa->conn, IKE_STATE_UP, "up");
 }
 
@@ -171,9 +182,11 @@ static void ike_answer(struct ike *ike, struct ike_sa *sa, const struct ike_job 
 		return;
 	}
 	/* RFC 7296 2.18: the new IKE SA inherits the Child SAs. */
-	child_inherit(ike, sa, fresh);
-	if (!collision)
-		rekey_ike_replaced(ike, sa);
+	fresh->unsettled = collision;
+	if (collision)
+		child_inherit(ike, sa, fresh);
+	else
+		rekey_ike_replaced(ike, sa, fresh);
 	sa_schedule(ike, fresh);
 }
 
@@ -191,6 +204,7 @@ static void pending_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 			     bytes_of(job->value, job->ke->resp_len));
 	create_pending_free(sa->pending);
 	sa->pending = NULL;
+	tasks_run(ike, sa);
 }
 
 /* Starts the key exchange of the answer; the KE payload is of the method that was chosen. */

@@ -100,13 +100,25 @@ enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, u
 		return e;
 	}
 	sa_setup_free(sa);
+	/* An attempt to replace the old one by reauthentication goes on for the new one. */
+	LIST_EACH (&ike->sa_list, node) {
+		struct ike_sa *other = CONTAINER_OF(node, struct ike_sa, all);
+		if (!old->reauthenticating)
+			break;
+		if (other->replaced_spi == sa_our_spi(old))
+			other->replaced_spi = our_spi;
+	}
 	sa_up_rekeyed(ike, sa, old);
 	*out = sa;
 	return ERR_NONE;
 }
 
-void rekey_ike_replaced(struct ike *ike, struct ike_sa *old)
+void rekey_ike_replaced(struct ike *ike, struct ike_sa *old, struct ike_sa *successor)
 {
+	if (successor != NULL && successor != old) {
+		successor->unsettled = false;
+		child_inherit(ike, old, successor);
+	}
 	if (old->state != SA_UP)
 		return;
 	old->state = SA_REPLACED;
@@ -123,11 +135,21 @@ void rekey_ike_settle(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh,
 	    create_loses(&c->rival, BYTES_OF(c->nonce), bytes_of(c->peer_nonce, c->peer_nonce_len));
 
 	/* c belongs to a task of old's, which goes below. */
+	if (old->state == SA_DELETING) {
+		/* Its end was ordered while this was under way: the peer has both of them. */
+		tasks_free(old);
+		fresh->redundant = true;
+		sa_delete(ike, fresh, "its predecessor is being deleted");
+		old->state = SA_UP;
+		old->redundant = true;
+		sa_delete(ike, old, NULL);
+		return;
+	}
 	if (loses) {
 		/* RFC 7296 2.8.2: ours goes, by our Delete; the peer deletes the old one. */
 		sa_log(ike, old, LOG_INFO, "both sides rekeyed the IKE SA; the peer's stays");
 		tasks_free(old);
-		rekey_ike_replaced(ike, old);
+		rekey_ike_replaced(ike, old, rival);
 		fresh->redundant = true;
 		sa_delete(ike, fresh, "redundant");
 		sa_schedule(ike, fresh);
@@ -135,8 +157,7 @@ void rekey_ike_settle(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh,
 	}
 	if (rival != NULL) {
 		sa_log(ike, old, LOG_INFO, "both sides rekeyed the IKE SA; ours stays");
-		child_inherit(ike, rival, fresh);
-		rekey_ike_replaced(ike, rival);
+		rekey_ike_replaced(ike, rival, fresh);
 	}
 	child_inherit(ike, old, fresh);
 	tasks_free(old);

@@ -194,10 +194,26 @@ static void attempt_over(struct ike *ike, const struct ike_sa *sa)
 		old->reauthenticating = false;
 }
 
+/* The peer ends an IKE SA that both of us are rekeying, or it dies: what is left is the one that
+ * the peer made. */
+static void rival_takes_over(struct ike *ike, struct ike_sa *sa)
+{
+	const struct ike_task *t = task_find(sa, TASK_IKE_REKEY, 0);
+	struct ike_sa *rival = NULL;
+
+	if (t != NULL && t->create != NULL && t->create->rival.there)
+		rival = sa_find(ike, t->create->rival.ike_sa);
+	if (rival == NULL || rival->state != SA_UP || sa->state != SA_UP)
+		return;
+	sa->redundant = true;
+	rekey_ike_replaced(ike, sa, rival);
+}
+
 void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
 {
 	if (sa->state == SA_DEAD)
 		return;
+	rival_takes_over(ike, sa);
 	if (sa->state == SA_UP) {
 		sa_log(ike, sa, LOG_NOTE, "IKE SA is down%s%s", reason ? ": " : "",
 		       reason ? reason : "");
@@ -243,7 +259,7 @@ static uint64_t children_deadline(const struct ike_sa *sa)
 	for (const struct list *node = sa->children.next; node != &sa->children;
 	     node = node->next) {
 		const struct child_sa *c = CONTAINER_OF(node, struct child_sa, of_sa);
-		if (c->rekey_at != 0 && c->state == CHILD_UP)
+		if (c->rekey_at != 0 && c->state == CHILD_UP && !sa->superseded)
 			at = EARLIER(at, c->rekey_at);
 		if (c->expire_at != 0)
 			at = EARLIER(at, c->expire_at);

@@ -94,10 +94,12 @@ struct ike_sa {
 	uint8_t state;      /* enum sa_state */
 	bool initiator : 1; /* the original initiator (RFC 7296 2.2) */
 	bool nat_here : 1, nat_there : 1;
-	bool intermediate : 1;          /* both support IKE_INTERMEDIATE (RFC 9242) */
-	bool reauthenticating : 1;      /* a new IKE SA is being made to take this one's place */
-	bool redundant : 1;             /* lost a collision of rekeys; its end is no event */
-	struct list tasks;              /* ike_task: under way and waiting */
+	bool intermediate : 1;     /* both support IKE_INTERMEDIATE (RFC 9242) */
+	bool reauthenticating : 1; /* a new IKE SA is being made to take this one's place */
+	bool superseded : 1;       /* another one has taken its place, and it only lingers */
+	bool unsettled : 1; /* made by the peer's rekey while ours is under way: starts nothing */
+	bool redundant : 1; /* lost a collision of rekeys; its end is no event */
+	struct list tasks;  /* ike_task: under way and waiting */
 	struct ike_inbound *inbound;    /* the request that waits for a job, or NULL */
 	struct create_pending *pending; /* create_child.h: what that request asks for */
 	uint8_t *answer;                /* our last response, for retransmitted requests */
@@ -164,6 +166,9 @@ void message_notify_spi(struct message *m, uint8_t protocol, uint32_t spi, uint1
 /* Sends a Delete and ends when it is answered or given up (RFC 7296 1.4.1). */
 void sa_delete(struct ike *ike, struct ike_sa *sa, const char *reason);
 enum err sa_reauthenticate(struct ike *ike, struct ike_sa *sa);
+/* Another IKE SA is there for its work: it starts nothing more of its own and, unless linger is 0
+ * because its end is the peer's business, is deleted after so long. */
+void sa_mark_superseded(struct ike *ike, struct ike_sa *sa, uint64_t linger);
 /* sa has come up: what becomes of older IKE SAs with the same peer (conn.c). */
 void sa_supersede(struct ike *ike, struct ike_sa *sa, bool initial_contact);
 

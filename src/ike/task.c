@@ -46,6 +46,27 @@ void tasks_free_waiting(struct ike_sa *sa)
 			task_free(task_of(node));
 }
 
+static bool is_about_child(const struct ike_task *t)
+{
+	return t->kind == TASK_CHILD_CREATE || t->kind == TASK_CHILD_REKEY ||
+	       t->kind == TASK_CHILD_DELETE;
+}
+
+void tasks_move_waiting(struct ike_sa *from, struct ike_sa *to)
+{
+	LIST_EACH (&from->tasks, node) {
+		struct ike_task *t = task_of(node);
+		if (!is_about_child(t) || t->in_flight || t->response != NULL)
+			continue;
+		/* A job on its way looks for it in the old SA and is dropped. */
+		create_state_free(t->create);
+		t->create = NULL;
+		t->started = false;
+		list_remove(&t->of_sa);
+		list_append(&to->tasks, &t->of_sa);
+	}
+}
+
 struct ike_task *task_find(struct ike_sa *sa, enum task_kind kind, uint32_t child_spi)
 {
 	LIST_EACH (&sa->tasks, node) {
@@ -182,8 +203,11 @@ void tasks_run(struct ike *ike, struct ike_sa *sa)
 	unsigned window = sa->peer_window < TASKS_IN_FLIGHT ? sa->peer_window : TASKS_IN_FLIGHT;
 	unsigned started = 0;
 	uint32_t oldest = sa->send_id;
-	bool alone = false;
+	/* Of the peer's rekey of the IKE SA no Child SA may be moved under our hands (2.25.2). */
+	bool alone = create_pending_of_ike(sa);
 
+	if (sa->unsettled)
+		return;
 	/* Everything but Deletes waits for IKE_AUTH to be over (N1). */
 	if (sa->state != SA_UP && sa->state != SA_REPLACED && sa->state != SA_DELETING)
 		return;

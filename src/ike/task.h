@@ -55,6 +55,8 @@ void task_drop(struct ike_task *t);
 void tasks_free(struct ike_sa *sa);
 /* Drops those of which the peer has not heard yet. */
 void tasks_free_waiting(struct ike_sa *sa);
+/* Hands the exchanges about Child SAs of which the peer has not heard yet over to another SA. */
+void tasks_move_waiting(struct ike_sa *from, struct ike_sa *to);
 /* Starts what may start. */
 void tasks_run(struct ike *ike, struct ike_sa *sa);
 /* Puts it back: not now, again after `delay` (TEMPORARY_FAILURE, RFC 7296 2.25). */
@@ -82,6 +84,8 @@ void create_child_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t);
 void create_child_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
 			   struct ike_inbound *in); /* takes in */
 void create_state_free(struct create_state *c);
+/* A rekey of the IKE SA, asked for by the peer, waits for a job. */
+bool create_pending_of_ike(const struct ike_sa *sa);
 
 /* init_i.c: an attempt ended with nothing but an unauthenticated error notify in hand. */
 void init_failed_by_notify(struct ike *ike, struct ike_conn *conn, uint16_t notify,

@@ -32,6 +32,12 @@ void sa_up_rekeyed(struct ike *ike, struct ike_sa *sa, const struct ike_sa *old)
 
 	timers_start(ike, sa);
 	sa->reauth_at = old->reauth_at; /* rekeying proves nobody anew (RFC 7296 2.8.3) */
+	sa->reauthenticating = old->reauthenticating;
+	if (old->superseded) {
+		/* The peer did not know yet that its days are numbered. */
+		sa_mark_superseded(ike, sa, 0);
+		sa->expire_at = old->expire_at;
+	}
 	sa_log(ike, sa, LOG_INFO, "IKE SA was rekeyed, %s", ike_suite_format(&sa->suite, suite));
 	ike_tell(ike, IKE_EVENT_SA_REKEYED, sa, NULL, NULL);
 }
@@ -60,8 +66,7 @@ void sa_up(struct ike *ike, struct ike_sa *sa)
 		LIST_EACH (&old->children, node)
 			task_add(ike, sa, TASK_CHILD_CREATE,
 				 CONTAINER_OF(node, struct child_sa, of_sa)->index);
-		old->expire_at = ike->now + OLD_LINGER;
-		sa_schedule(ike, old);
+		sa_mark_superseded(ike, old, OLD_LINGER);
 	}
 	sa->replaced_spi = 0;
 }
@@ -129,7 +134,8 @@ static void child_tick(struct ike *ike, struct ike_sa *sa, struct child_sa *c)
 			ike_conn_lost(ike, sa->conn, "a Child SA reached the end of its lifetime");
 		return;
 	}
-	if (c->state == CHILD_UP && c->rekey_at != 0 && c->rekey_at <= ike->now) {
+	if (c->state == CHILD_UP && c->rekey_at != 0 && c->rekey_at <= ike->now &&
+	    !sa->superseded) {
 		c->rekey_at = ike->now + ike_jitter(ike, RETRY);
 		task_add(ike, sa, TASK_CHILD_REKEY, c->spi_in);
 	}
@@ -138,7 +144,7 @@ static void child_tick(struct ike *ike, struct ike_sa *sa, struct child_sa *c)
 static void sa_expired(struct ike *ike, struct ike_sa *sa)
 {
 	struct ike_conn *conn = sa->conn;
-	const bool replaced = sa->reauthenticating;
+	const bool replaced = sa->superseded;
 
 	sa->expire_at = 0;
 	if (sa->state != SA_UP) {

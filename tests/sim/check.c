@@ -282,6 +282,44 @@ const char *check_settled(struct sim *sim, char *text, size_t cap)
 	return NULL;
 }
 
+static void dump_child(struct sim *sim, const struct child_sa *c)
+{
+	sim_note(
+	    sim,
+	    "    child %u state %u %s%s in %08x out %08x successor %08x, activate %lld, expire "
+	    "%lld",
+	    c->index, c->state, c->active ? "active " : "", c->initiated ? "ours" : "theirs",
+	    c->spi_in, c->spi_out, c->successor,
+	    (long long)(c->activate_at == 0 ? 0 : c->activate_at - sim->now),
+	    (long long)(c->expire_at == 0 ? 0 : c->expire_at - sim->now));
+}
+
+void check_dump(struct sim *sim)
+{
+	for (size_t i = 0; sim->trace && i < sim->n_peers; i++) {
+		const struct sim_peer *p = sim->peers[i];
+		if (p->ike == NULL)
+			continue;
+		LIST_EACH (&p->ike->sa_list, node) {
+			const struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, all);
+			sim_note(sim, "%s: IKE SA %08x_i %08x_r state %u %s%s%s", p->name,
+				 (unsigned)(sa->spi_i >> 32), (unsigned)(sa->spi_r >> 32),
+				 sa->state, sa->initiator ? "ours" : "theirs",
+				 sa->reauthenticating ? " reauthenticating" : "",
+				 sa->pending != NULL ? " pending" : "");
+			for (const struct list *n = sa->tasks.next; n != &sa->tasks; n = n->next) {
+				const struct ike_task *t = CONTAINER_OF(n, struct ike_task, of_sa);
+				sim_note(
+				    sim, "    task %s%s%s", task_kind_name((enum task_kind)t->kind),
+				    t->started ? " started" : "", t->in_flight ? " in flight" : "");
+			}
+			for (const struct list *n = sa->children.next; n != &sa->children;
+			     n = n->next)
+				dump_child(sim, CONTAINER_OF(n, struct child_sa, of_sa));
+		}
+	}
+}
+
 void check_all_gone(struct sim *sim)
 {
 	for (size_t i = 0; i < sim->n_peers; i++) {

@@ -320,6 +320,7 @@ static void calm_down(struct scenario *sc)
 		char text[SIM_REASON] = "";
 		const char *why = check_settled(sc->sim, text, sizeof(text));
 		sim_fail(sc->sim, "it does not settle: %s", why == NULL ? "?" : why);
+		check_dump(sc->sim);
 	}
 }
 

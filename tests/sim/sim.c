@@ -26,6 +26,7 @@ struct sim *sim_new(uint64_t seed, bool trace)
 
 void sim_free(struct sim *sim)
 {
+	sim->trace = false; /* what is forgotten now is no news */
 	queue_clear(&sim->queue);
 	for (size_t i = 0; i < sim->n_peers; i++)
 		peer_free(sim->peers[i]);

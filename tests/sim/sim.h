@@ -215,6 +215,7 @@ void check_installed(struct sim *sim, struct sim_peer *p, const struct sim_sa *s
 void check_step(struct sim *sim);
 /* Says why the two ends do not rest in harmony; NULL when they do. */
 const char *check_settled(struct sim *sim, char *text, size_t cap);
+void check_dump(struct sim *sim);
 void check_all_gone(struct sim *sim);
 void check_clear(struct sim *sim);
 
