@@ -193,10 +193,21 @@ static void conn_fire(struct ike *ike, struct ike_timer *timer)
 	ike_conn_pursue(ike, CONTAINER_OF(timer, struct ike_conn, timer));
 }
 
-static void conn_policies_remove(struct ike *ike, const struct ike_connection *c)
+static bool has_policy(const struct ike_connection *c, uint32_t policy)
+{
+	for (size_t i = 0; c != NULL && i < c->n_children; i++)
+		if (c->children[i].policy == policy)
+			return true;
+	return false;
+}
+
+/* Those that `next` (which may be NULL) has as well stay: the pairs of a policy go with it. */
+static void conn_policies_remove(struct ike *ike, const struct ike_connection *c,
+				 const struct ike_connection *next)
 {
 	for (size_t i = 0; i < c->n_children; i++)
-		ike->cb.plane->policy_remove(ike->cb.plane_ctx, c->children[i].policy);
+		if (!has_policy(next, c->children[i].policy))
+			ike->cb.plane->policy_remove(ike->cb.plane_ctx, c->children[i].policy);
 }
 
 enum err ike_conn_policies(struct ike *ike, struct ike_conn *conn)
@@ -286,7 +297,7 @@ enum err ike_connection_set(struct ike *ike, struct ike_connection *c, uint64_t 
 		if (!keep)
 			conn_take_down(ike, conn, "the configuration changed");
 		/* The name is the key and stays; the node must not move in the table. */
-		conn_policies_remove(ike, old);
+		conn_policies_remove(ike, old, c);
 		table_remove(&ike->conns, &conn->by_name);
 		conn->config = ike_connection_hold(c);
 		table_add(&ike->conns, &conn->by_name);
@@ -322,7 +333,7 @@ enum err ike_connection_remove(struct ike *ike, const char *name, uint64_t now)
 		list_remove(&sa->of_conn);
 		sa->conn = NULL;
 	}
-	conn_policies_remove(ike, conn->config);
+	conn_policies_remove(ike, conn->config, NULL);
 	ike_conn_free(ike, conn);
 	sa_reap(ike);
 	return ERR_NONE;
