@@ -22,12 +22,13 @@ static void auth_fail(struct ike *ike, struct ike_sa *sa, const char *why)
 static void auth_refuse(struct ike *ike, struct ike_sa *sa, const char *why)
 {
 	struct message m;
-	struct bytes out;
+	struct ike_flight out = {0};
 
 	sa_message_begin(ike, sa, &m, EXCHANGE_INFORMATIONAL, false, sa->send_id);
 	message_notify(&m, NOTIFY_AUTHENTICATION_FAILED, (struct bytes){0});
 	if (sa_message_seal(ike, sa, &m, &out) == ERR_NONE)
-		ike_send(ike, &sa->path, out);
+		flight_send(ike, &sa->path, &out);
+	flight_clear(&out);
 	auth_fail(ike, sa, why);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/ext/fragmentation.h"
 #include "ike/ext/intermediate.h"
 #include "ike/impair.h"
 #include "ike/sk.h"
@@ -52,11 +53,10 @@ static bool roles_fit(const struct ike_sa *sa, const struct ike_header *h)
 	return sa->spi_i == h->spi_i;
 }
 
-/* Opens an SK message. NULL: not authentic, or out of memory; nothing has changed. *e says what is
- * wrong inside an authentic one. */
-static struct ike_inbound *inbound_open(struct ike *ike, struct ike_sa *sa, const struct path *path,
-					const struct ike_header *h, struct bytes datagram,
-					enum err *e, const char **reason)
+/* The whole message that came in one, opened; NULL: not authentic, or out of memory. */
+static struct ike_inbound *whole_open(struct ike *ike, struct ike_sa *sa, const struct path *path,
+				      const struct ike_header *h, struct bytes datagram,
+				      enum err *e, const char **reason)
 {
 	const struct protect_keys keys = ike_keys_protect(&sa->keys, !sa->initiator);
 	struct ike_inbound *in = mem_new(sizeof(*in));
@@ -67,21 +67,47 @@ static struct ike_inbound *inbound_open(struct ike *ike, struct ike_sa *sa, cons
 	in->path = *path;
 	in->octets = mem_copy(datagram);
 	in->len = datagram.n;
-	if (in->octets == NULL) {
-		ike_inbound_free(in);
-		return NULL;
-	}
 	*reason = "it is not authentic";
-	*e = ike_sk_open(ike->crypto, &sa->suite.protect, &keys, h, in->octets, in->len, &in->sk,
-			 reason);
-	if (*e == ERR_NONE)
-		*e = payloads_check(&in->sk.payloads, PAYLOADS_INNER, h->exchange,
-				    header_is_response(h), reason);
+	if (in->octets != NULL)
+		*e = ike_sk_open(ike->crypto, &sa->suite.protect, &keys, h, in->octets, in->len,
+				 &in->sk, reason);
 	if (!in->sk.authentic) {
 		ike_inbound_free(in);
 		return NULL;
 	}
 	return in;
+}
+
+/* Opens an SK message, or takes in a fragment. NULL: nothing whole and authentic is here, and
+ * nothing else has changed. *e says what is wrong inside an authentic one. */
+static struct ike_inbound *inbound_open(struct ike *ike, struct ike_sa *sa,
+					struct ike_reassembly **reassembly, const struct path *path,
+					const struct ike_header *h, struct bytes datagram,
+					enum err *e, const char **reason)
+{
+	struct ike_inbound *in;
+
+	*e = ERR_NONE;
+	if (h->next_payload == PAYLOAD_SKF) {
+		in = fragment_input(ike, sa, reassembly, path, h, datagram, reason);
+		if (in != NULL)
+			*e = payloads_parse(&in->sk.payloads, PAYLOADS_INNER, in->sk.first,
+					    in->sk.inner, reason);
+	} else {
+		in = whole_open(ike, sa, path, h, datagram, e, reason);
+	}
+	if (in != NULL && *e == ERR_NONE)
+		*e = payloads_check(&in->sk.payloads, PAYLOADS_INNER, h->exchange,
+				    header_is_response(h), reason);
+	return in;
+}
+
+/* RFC 7296 2.1: a retransmitted request gets the same answer again. */
+static void answer_again(struct ike *ike, struct ike_sa *sa, const struct path *path,
+			 const struct ike_header *h, struct bytes datagram)
+{
+	if (h->next_payload != PAYLOAD_SKF || fragment_asks_again(ike, sa, h, datagram))
+		flight_send(ike, path, &sa->answer);
 }
 
 /* An authentic message from a new address. RFC 7296 2.23: who is not behind a NAT follows a peer
@@ -178,9 +204,8 @@ static void request_input(struct ike *ike, struct ike_sa *sa, const struct path 
 	const char *reason = "no reason";
 	enum err e;
 
-	if (h->message_id + 1 == sa->recv_id && sa->answer != NULL) {
-		/* RFC 7296 2.1: a retransmitted request gets the same answer again. */
-		ike_send(ike, path, bytes_of(sa->answer, sa->answer_len));
+	if (h->message_id + 1 == sa->recv_id && sa->answer.octets != NULL) {
+		answer_again(ike, sa, path, h, datagram);
 		return;
 	}
 	if (h->message_id != sa->recv_id) {
@@ -196,9 +221,10 @@ static void request_input(struct ike *ike, struct ike_sa *sa, const struct path 
 		drop(ike, path, "a request of a peer that is not authenticated");
 		return;
 	}
-	sa->inbound = inbound_open(ike, sa, path, h, datagram, &e, &reason);
+	sa->inbound = inbound_open(ike, sa, &sa->reassembly, path, h, datagram, &e, &reason);
 	if (sa->inbound == NULL) {
-		drop(ike, path, reason);
+		if (reason != NULL)
+			drop(ike, path, reason);
 		return;
 	}
 	heard(ike, sa, path);
@@ -244,9 +270,11 @@ static void response_input(struct ike *ike, struct ike_sa *sa, const struct path
 		drop(ike, path, "a response to nothing that we asked");
 		return;
 	}
-	struct ike_inbound *in = inbound_open(ike, sa, path, h, datagram, &e, &reason);
+	struct ike_inbound *in =
+	    inbound_open(ike, sa, &t->reassembly, path, h, datagram, &e, &reason);
 	if (in == NULL) {
-		drop(ike, path, reason);
+		if (reason != NULL)
+			drop(ike, path, reason);
 		return;
 	}
 	heard(ike, sa, path);

@@ -79,6 +79,8 @@ enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, u
 		sa->spi_i = peer_spi;
 	sa->suite = *suite;
 	sa->intermediate = old->intermediate;
+	sa->fragmentation = old->fragmentation; /* RFC 7383 2.4: of the IKE SA and its heirs */
+	sa->datagram_max = old->datagram_max;
 	sa->nat_here = old->nat_here;
 	sa->nat_there = old->nat_there;
 	sa->remote_auth = old->remote_auth;

@@ -7,11 +7,15 @@
 #include "base/mem.h"
 #include "ike/child.h"
 #include "ike/create_child.h"
+#include "ike/ext/fragmentation.h"
 #include "ike/impair.h"
 #include "ike/task.h"
 
 /* How long a refused IKE SA stays to repeat its refusal. */
 #define FAILED_LINGER (10 * UINT64_C(1000000))
+
+/* One message of an authenticated peer's: certificates, selectors, key exchanges. */
+#define MESSAGE_OCTETS_MAX 65536
 
 #define EARLIER(a, b) ((a) < (b) ? (a) : (b))
 
@@ -55,6 +59,7 @@ enum err sa_new_with_spi(struct ike *ike, struct ike_sa **out, struct ike_conn *
 	sa->path = *path;
 	sa->state = initiator ? SA_INIT : SA_HALF_OPEN;
 	sa->peer_window = 1;
+	sa->message_max = MESSAGE_OCTETS_MAX;
 	sa->since = sa->last_heard = sa->last_sent = ike->now;
 	sa->timer.fire = sa_fire;
 	list_init(&sa->tasks);
@@ -229,8 +234,9 @@ void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
 	sa->inbound = NULL;
 	create_pending_free(sa->pending);
 	sa->pending = NULL;
-	mem_free(sa->answer);
-	sa->answer = NULL;
+	flight_clear(&sa->answer);
+	reassembly_free(sa->reassembly);
+	sa->reassembly = NULL;
 	ike_keys_free(&sa->keys);
 	table_remove(&ike->by_spi, &sa->by_spi);
 	deadline_drop(&ike->deadlines, &sa->timer.deadline);
@@ -332,38 +338,52 @@ void sa_message_begin(struct ike *ike, struct ike_sa *sa, struct message *m, uin
 		message_sk_begin(m, ike_sk_iv_len(&sa->suite.protect));
 }
 
-enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m, struct bytes *out)
+/* The header that m begins with; its length is not final yet. */
+static struct ike_header header_of(const struct ike_sa *sa, const struct message *m)
+{
+	struct reader r = reader_of(bytes_of(m->w.p + IKE_NEXT_AT + 2, 6));
+	struct ike_header h = {.spi_i = sa->spi_i, .spi_r = sa->spi_r};
+
+	h.exchange = reader_u8(&r);
+	h.flags = reader_u8(&r);
+	h.message_id = reader_u32(&r);
+	return h;
+}
+
+enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m,
+			 struct ike_flight *out)
 {
 	const struct protect_keys keys = ike_keys_protect(&sa->keys, sa->initiator);
+	const size_t around = protect_icv_len(&sa->suite.protect) + ENCR_BLOCK_MAX;
+	struct ike_header h;
+	struct bytes octets, inner;
+	uint8_t first;
 
 	impair_message(ike, m);
+	if (sa->fragmentation && m->reason == NULL && m->w.n + around > fragment_limit(sa)) {
+		inner = message_inner(m, &first);
+		h = header_of(sa, m);
+		return fragment_cut(ike, sa, &h, first, inner, fragment_limit(sa), out);
+	}
 	enum err e = ike_sk_seal(ike->crypto, &sa->suite.protect, &keys, &sa->iv_counter,
-				 &ike->cb.random, m, out);
-	return e ? e : impair_sealed(ike, sa, *out);
+				 &ike->cb.random, m, &octets);
+	if (e == ERR_NONE)
+		e = impair_sealed(ike, sa, octets);
+	return e ? e : flight_set(out, octets);
 }
 
 enum err sa_respond(struct ike *ike, struct ike_sa *sa, struct message *m)
 {
-	struct bytes octets;
-	enum err e = sa_message_seal(ike, sa, m, &octets);
-	uint8_t *copy = NULL;
+	enum err e = sa_message_seal(ike, sa, m, &sa->answer);
 
-	if (e == ERR_NONE) {
-		copy = mem_copy(octets);
-		if (copy == NULL)
-			e = ERR_NO_MEMORY;
-	}
 	if (e) {
 		/* The peer will ask again and be answered then, or give up. */
 		sa_log(ike, sa, LOG_ERR, "cannot build a response: %s", err_name(e));
 		return e;
 	}
-	mem_free(sa->answer);
-	sa->answer = copy;
-	sa->answer_len = octets.n;
 	sa->recv_id++;
 	sa->last_sent = ike->now;
-	ike_send(ike, &sa->path, octets);
+	flight_send(ike, &sa->path, &sa->answer);
 	ike_inbound_free(sa->inbound);
 	sa->inbound = NULL;
 	return ERR_NONE;

@@ -4,6 +4,7 @@
 #define POSTERN_IKE_SA_H
 
 #include "ike/engine.h"
+#include "ike/flight.h"
 #include "ike/keymat.h"
 #include "ike/select.h"
 #include "ike/sk.h"
@@ -13,6 +14,7 @@
 #include "wire/payload.h"
 
 struct ike_task;
+struct ike_reassembly;
 struct create_pending;
 
 enum sa_state {
@@ -91,19 +93,23 @@ struct ike_sa {
 	uint32_t send_id; /* Message ID of the next request of ours */
 	uint32_t recv_id; /* and of the next one of theirs */
 	uint16_t peer_window;
-	uint8_t state;      /* enum sa_state */
-	bool initiator : 1; /* the original initiator (RFC 7296 2.2) */
+	uint16_t datagram_max; /* octets of an IP datagram to the peer; 0: FRAGMENT_DATAGRAM_STD */
+	uint16_t peer_piece;   /* the largest fragment of its last fragmented message */
+	uint32_t message_max;  /* octets of one message of the peer's, once it is authenticated */
+	uint8_t state;         /* enum sa_state */
+	bool initiator : 1;    /* the original initiator (RFC 7296 2.2) */
 	bool nat_here : 1, nat_there : 1;
+	bool fragmentation : 1;    /* both support it (RFC 7383) */
 	bool intermediate : 1;     /* both support IKE_INTERMEDIATE (RFC 9242) */
 	bool reauthenticating : 1; /* a new IKE SA is being made to take this one's place */
 	bool superseded : 1;       /* another one has taken its place, and it only lingers */
 	bool unsettled : 1; /* made by the peer's rekey while ours is under way: starts nothing */
 	bool redundant : 1; /* lost a collision of rekeys; its end is no event */
 	struct list tasks;  /* ike_task: under way and waiting */
-	struct ike_inbound *inbound;    /* the request that waits for a job, or NULL */
-	struct create_pending *pending; /* create_child.h: what that request asks for */
-	uint8_t *answer;                /* our last response, for retransmitted requests */
-	size_t answer_len;
+	struct ike_inbound *inbound;       /* the request that waits for a job, or NULL */
+	struct create_pending *pending;    /* create_child.h: what that request asks for */
+	struct ike_flight answer;          /* our last response, for retransmitted requests */
+	struct ike_reassembly *reassembly; /* of a request that comes in fragments */
 	struct list children;
 	struct ike_setup *setup;
 	struct identity *remote_id; /* authenticated; owned */
@@ -151,8 +157,9 @@ void sa_log(struct ike *ike, const struct ike_sa *sa, enum log_level level, cons
 /* Building: a message of this SA in ike->buffer, SK begun when keys are there. */
 void sa_message_begin(struct ike *ike, struct ike_sa *sa, struct message *m, uint8_t exchange,
 		      bool response, uint32_t message_id);
-/* Ends, protects, and gives the octets (in ike->buffer). */
-enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m, struct bytes *out);
+/* Ends and protects it, in fragments when it does not fit the path. Replaces what out held. */
+enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m,
+			 struct ike_flight *out);
 /* Ends a response to the request that is being answered, sends it, keeps it for retransmissions and
  * moves on to the next Message ID. */
 enum err sa_respond(struct ike *ike, struct ike_sa *sa, struct message *m);

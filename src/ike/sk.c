@@ -1,7 +1,5 @@
 #include "ike/sk.h"
 
-#include "wire/sk.h"
-
 #define COUNTER_LEN 8
 
 size_t ike_sk_iv_len(const struct protect_suite *suite)
@@ -62,38 +60,63 @@ enum err ike_sk_seal(struct crypto *c, const struct protect_suite *suite,
 	return e;
 }
 
-/* Cuts the message, and decrypts in place when its ICV holds. */
-static enum err decrypt(struct crypto *c, const struct protect_suite *suite,
-			const struct protect_keys *keys, uint8_t *message, size_t len,
-			const struct payload *sk, struct ike_sk_opened *out, const char **reason)
+/* Where the pieces of an SK or SKF payload lie. */
+static enum err layout(const struct protect_suite *suite, struct bytes message,
+		       const struct payload *sk, struct sk_layout *at, const char **reason)
 {
-	struct sk_layout at;
-	enum err e = sk_split(&at, bytes_of(message, len), sk, suite->encr->iv_len,
-			      protect_icv_len(suite), reason);
+	enum err e = sk_split(at, message, sk, suite->encr->iv_len, protect_icv_len(suite), reason);
 
-	if (e != ERR_NONE)
-		return e;
-	if (at.ciphertext.n % block_of(suite) != 0) {
+	if (e == ERR_NONE && at->ciphertext.n % block_of(suite) != 0) {
 		*reason = "SK: the ciphertext is no multiple of the block";
 		return ERR_SYNTAX;
 	}
+	return e;
+}
 
+static enum err decrypt(struct crypto *c, const struct protect_suite *suite,
+			const struct protect_keys *keys, uint8_t *message,
+			const struct sk_layout *at, const char **reason)
+{
 	struct protect_unit u = {
-	    .aad = at.aad,
-	    .iv = at.iv,
-	    .text = message + at.ciphertext_at,
-	    .text_len = at.ciphertext.n,
-	    .icv = message + at.icv_at,
+	    .aad = at->aad,
+	    .iv = at->iv,
+	    .text = message + at->ciphertext_at,
+	    .text_len = at->ciphertext.n,
+	    .icv = message + at->icv_at,
 	};
+	enum err e = protect_open(c, suite, keys, &u);
 
-	e = protect_open(c, suite, keys, &u);
-	if (e != ERR_NONE) {
+	if (e != ERR_NONE)
 		*reason = "SK: the integrity check value does not hold";
+	return e;
+}
+
+enum err ike_skf_layout(const struct protect_suite *suite, const struct ike_header *h,
+			struct bytes message, struct sk_layout *at, const char **reason)
+{
+	struct payloads ps;
+	const struct payload *skf;
+	enum err e = payloads_parse(
+	    &ps, PAYLOADS_OUTER, h->next_payload,
+	    bytes_of(message.p + IKE_HEADER_LEN, message.n - IKE_HEADER_LEN), reason);
+
+	if (e)
 		return e;
+	skf = payloads_find(&ps, PAYLOAD_SKF);
+	if (skf == NULL || ps.n != 1) {
+		*reason = "message: something stands before the fragment";
+		return ERR_SYNTAX;
 	}
-	out->authentic = true;
-	out->first = at.first;
-	return sk_unpad(at.ciphertext, &out->inner, reason);
+	return layout(suite, message, skf, at, reason);
+}
+
+enum err ike_skf_open(struct crypto *c, const struct protect_suite *suite,
+		      const struct protect_keys *keys, uint8_t *message, const struct sk_layout *at,
+		      struct bytes *chunk, const char **reason)
+{
+	enum err e = decrypt(c, suite, keys, message, at, reason);
+
+	return e ? e : sk_unpad(at->ciphertext, chunk, reason);
 }
 
 enum err ike_sk_open(struct crypto *c, const struct protect_suite *suite,
@@ -102,6 +125,7 @@ enum err ike_sk_open(struct crypto *c, const struct protect_suite *suite,
 {
 	const struct payload *sk;
 	struct payload found;
+	struct sk_layout at;
 	uint8_t unsupported = 0;
 	enum err e;
 
@@ -127,7 +151,14 @@ enum err ike_sk_open(struct crypto *c, const struct protect_suite *suite,
 	}
 	found = *sk;
 	out->payloads = (struct payloads){0};
-	e = decrypt(c, suite, keys, message, len, &found, out, reason);
+	e = layout(suite, bytes_of(message, len), &found, &at, reason);
+	if (e == ERR_NONE)
+		e = decrypt(c, suite, keys, message, &at, reason);
+	if (e != ERR_NONE)
+		return e;
+	out->authentic = true;
+	out->first = at.first;
+	e = sk_unpad(at.ciphertext, &out->inner, reason);
 	if (e != ERR_NONE)
 		return e;
 	e = payloads_parse(&out->payloads, PAYLOADS_INNER, out->first, out->inner, reason);

@@ -13,6 +13,7 @@
 #include "wire/header.h"
 #include "wire/message.h"
 #include "wire/payload.h"
+#include "wire/sk.h"
 
 /* Room that message_sk_begin() is to leave for the IV. */
 size_t ike_sk_iv_len(const struct protect_suite *suite);
@@ -43,5 +44,14 @@ struct ike_sk_opened {
 enum err ike_sk_open(struct crypto *c, const struct protect_suite *suite,
 		     const struct protect_keys *keys, const struct ike_header *h, uint8_t *message,
 		     size_t len, struct ike_sk_opened *out, const char **reason);
+
+/* The same for one fragment (RFC 7383 2.5), in two steps, so that its numbers can be looked at
+ * before it is decrypted. layout: ERR_SYNTAX for anything but a header and one SKF. */
+enum err ike_skf_layout(const struct protect_suite *suite, const struct ike_header *h,
+			struct bytes message, struct sk_layout *at, const char **reason);
+/* Decrypts in place; *chunk is this fragment's piece of the inner payloads. */
+enum err ike_skf_open(struct crypto *c, const struct protect_suite *suite,
+		      const struct protect_keys *keys, uint8_t *message, const struct sk_layout *at,
+		      struct bytes *chunk, const char **reason);
 
 #endif

@@ -1,6 +1,7 @@
 #include "ike/task.h"
 
 #include "base/mem.h"
+#include "ike/ext/fragmentation.h"
 
 const char *task_kind_name(enum task_kind k)
 {
@@ -29,7 +30,8 @@ static void task_free(struct ike_task *t)
 	list_remove(&t->of_sa);
 	create_state_free(t->create);
 	ike_inbound_free(t->response);
-	mem_free(t->request);
+	flight_clear(&t->request);
+	reassembly_free(t->reassembly);
 	mem_free(t);
 }
 
@@ -160,8 +162,9 @@ void task_postpone(struct ike *ike, struct ike_sa *sa, struct ike_task *t, uint6
 	t->create = NULL;
 	ike_inbound_free(t->response);
 	t->response = NULL;
-	mem_free(t->request);
-	t->request = NULL;
+	flight_clear(&t->request);
+	reassembly_free(t->reassembly);
+	t->reassembly = NULL;
 	t->started = t->in_flight = false;
 	t->tries = 0;
 	t->not_before = ike->now + delay;
@@ -249,31 +252,48 @@ static uint64_t pause_after(struct ike *ike, unsigned tries)
 	return pause + ike_random_below(ike, pause / 4 + 1);
 }
 
-enum err task_send_octets(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
-			  struct bytes octets)
+static void task_sent(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 {
-	uint8_t *copy = mem_copy(octets);
-
-	if (copy == NULL)
-		return ERR_NO_MEMORY;
-	mem_free(t->request);
-	t->request = copy;
-	t->request_len = octets.n;
 	t->message_id = sa->send_id++;
 	t->started = t->in_flight = true;
 	t->tries = 1;
 	t->resend_at = ike->now + pause_after(ike, 1);
 	sa->last_sent = ike->now;
-	ike_send(ike, &sa->path, octets);
-	return ERR_NONE;
+	flight_send(ike, &sa->path, &t->request);
+}
+
+enum err task_send_octets(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+			  struct bytes octets)
+{
+	enum err e = flight_set(&t->request, octets);
+
+	if (e == ERR_NONE)
+		task_sent(ike, sa, t);
+	return e;
 }
 
 enum err task_send(struct ike *ike, struct ike_sa *sa, struct ike_task *t, struct message *m)
 {
-	struct bytes octets;
-	enum err e = sa_message_seal(ike, sa, m, &octets);
+	enum err e = sa_message_seal(ike, sa, m, &t->request);
 
-	return e ? e : task_send_octets(ike, sa, t, octets);
+	if (e == ERR_NONE)
+		task_sent(ike, sa, t);
+	return e;
+}
+
+/* RFC 7383 2.5.2: a message in pieces that gets no answer may be too large for the path: after
+ * every second try it is cut smaller, down to what every path carries. */
+static void narrow_path(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
+{
+	const uint16_t now = sa->datagram_max != 0 ? sa->datagram_max : FRAGMENT_DATAGRAM_STD;
+
+	if (t->tries % 2 != 0 || t->request.inner == NULL || now <= FRAGMENT_DATAGRAM_MIN)
+		return;
+	sa->datagram_max =
+	    now > FRAGMENT_DATAGRAM_STD ? FRAGMENT_DATAGRAM_STD : FRAGMENT_DATAGRAM_MIN;
+	sa_log(ike, sa, LOG_INFO, "no answer: cutting the message for datagrams of %u octets",
+	       sa->datagram_max);
+	fragment_again(ike, sa, &t->request, fragment_limit(sa));
 }
 
 /* RFC 7296 2.4: dead only after repeated attempts over a period of minutes, and the whole IKE SA
@@ -330,7 +350,8 @@ void tasks_tick(struct ike *ike, struct ike_sa *sa)
 		sa_log(ike, sa, LOG_DEBUG, "retransmitting request %u of %s, try %u", t->message_id,
 		       task_kind_name((enum task_kind)t->kind), t->tries);
 		if (!fault_active(ike->cb.faults, FAULT_NO_RETRANSMIT))
-			ike_send(ike, &sa->path, bytes_of(t->request, t->request_len));
+			narrow_path(ike, sa, t);
+		flight_send(ike, &sa->path, &t->request);
 	}
 	tasks_run(ike, sa);
 }

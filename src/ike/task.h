@@ -29,8 +29,8 @@ struct ike_task {
 	uint64_t serial;
 	uint64_t not_before; /* not to be started sooner; 0: at once */
 	uint32_t message_id;
-	uint8_t *request; /* owned; as sent */
-	size_t request_len;
+	struct ike_flight request;         /* as sent */
+	struct ike_reassembly *reassembly; /* of a response that comes in fragments */
 	unsigned tries;
 	unsigned tries_left; /* 0: as many as the connection allows */
 	uint64_t resend_at;

@@ -41,32 +41,35 @@ const struct ike_extension ext_intermediate = {
     .notify = read_notify,
 };
 
-/* Takes one message into the chain of its direction. a: its first A_LEN octets, with whatever
- * lengths; p: its inner payloads. Uses the SK_p in force, which are those from before this
- * exchange's own keys (RFC 9242 3.3.2). */
-static enum err chain(struct ike *ike, struct ike_sa *sa, bool request, const uint8_t *a,
-		      struct bytes p)
+/* Takes one message into the chain of its direction. header: its first IKE_HEADER_LEN octets,
+ * whatever their length and Next Payload; first and flags: what SK's generic header begins with; p:
+ * its inner payloads. Uses the SK_p in force, which are those from before this exchange's own keys
+ * (RFC 9242 3.3.2). */
+static enum err chain(struct ike *ike, struct ike_sa *sa, bool request, const uint8_t *header,
+		      uint8_t first, uint8_t flags, struct bytes p)
 {
 	struct ike_setup *s = sa->setup;
 	const struct prf_desc *prf_used = sa->suite.prf;
 	uint8_t *value = request ? s->int_auth_i : s->int_auth_r;
 	bool *there = request ? &s->has_int_auth_i : &s->has_int_auth_r;
-	uint8_t head[A_LEN];
-	struct writer w = writer_of(head, sizeof(head));
+	uint8_t a[A_LEN];
+	uint8_t next[PRF_MAX];
+	struct writer w = writer_of(a, sizeof(a));
 
 	if (p.n > PAYLOAD_LEN_MAX - PAYLOAD_HEADER_LEN)
 		return ERR_RANGE;
-	writer_bytes(&w, bytes_of(a, A_LEN));
+	writer_bytes(&w, bytes_of(header, IKE_HEADER_LEN));
 	/* As if IV, padding and ICV had no length, and the message had never been fragmented. */
 	writer_patch_u8(&w, IKE_NEXT_AT, PAYLOAD_SK);
 	writer_patch_u32(&w, IKE_LENGTH_AT, (uint32_t)(A_LEN + p.n));
-	writer_patch_u16(&w, IKE_HEADER_LEN + 2, PAYLOAD_HEADER_LEN + p.n);
+	writer_u8(&w, first);
+	writer_u8(&w, flags);
+	writer_u16(&w, (uint16_t)(PAYLOAD_HEADER_LEN + p.n));
 	const struct bytes parts[] = {
 	    bytes_of(value, *there ? prf_used->out_len : 0),
-	    BYTES_OF(head),
+	    BYTES_OF(a),
 	    p,
 	};
-	uint8_t next[PRF_MAX];
 	/* The original initiator sends all requests (RFC 9242 3.1). */
 	enum err e = prf(ike->crypto, prf_used, ike_keys_p(&sa->keys, request), parts, 3, next);
 	if (e == ERR_NONE) {
@@ -79,13 +82,20 @@ static enum err chain(struct ike *ike, struct ike_sa *sa, bool request, const ui
 /* The same for a message of ours, built but not yet sealed. */
 static enum err chain_own(struct ike *ike, struct ike_sa *sa, bool request, const struct message *m)
 {
-	uint8_t a[A_LEN] = {0};
 	uint8_t first;
 	const struct bytes p = message_inner(m, &first);
 
-	memcpy(a, m->w.p, IKE_HEADER_LEN);
-	a[IKE_HEADER_LEN] = first;
-	return chain(ike, sa, request, a, p);
+	return chain(ike, sa, request, m->w.p, first, 0, p);
+}
+
+/* And for one that came: fragments are put together without a generic header (RFC 9242 3.3.2). */
+static enum err chain_peers(struct ike *ike, struct ike_sa *sa, bool request,
+			    const struct ike_inbound *in)
+{
+	const bool whole = in->sk.inner.p > in->octets + IKE_HEADER_LEN;
+	const uint8_t flags = whole ? in->octets[IKE_HEADER_LEN + 1] : 0;
+
+	return chain(ike, sa, request, in->octets, in->sk.first, flags, in->sk.inner);
 }
 
 struct bytes intermediate_auth(const struct ike_sa *sa, uint8_t out[INT_AUTH_MAX])
@@ -234,7 +244,7 @@ void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 		return;
 	}
 	ext_read(ike, sa, AT_INTERMEDIATE_RESPONSE, ps);
-	if (chain(ike, sa, false, in->octets, in->sk.inner)) {
+	if (chain_peers(ike, sa, false, in)) {
 		fail(ike, sa, "out of memory");
 		return;
 	}
@@ -307,7 +317,7 @@ void intermediate_request(struct ike *ike, struct ike_sa *sa)
 	}
 	sa->path = in->path; /* RFC 7296 2.23: the initiator may have moved to port 4500 */
 	ext_read(ike, sa, AT_INTERMEDIATE_REQUEST, &in->sk.payloads);
-	if (chain(ike, sa, true, in->octets, in->sk.inner)) {
+	if (chain_peers(ike, sa, true, in)) {
 		refuse(ike, sa, "out of memory");
 		return;
 	}
