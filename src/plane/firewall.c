@@ -64,32 +64,39 @@ struct text {
 	bool bad;
 };
 
+static bool text_grow(struct text *t, size_t more)
+{
+	size_t cap = 2 * t->cap + more + 1024;
+	char *p = mem_new(cap);
+	if (p == NULL)
+		return false;
+	if (t->p != NULL)
+		memcpy(p, t->p, t->n);
+	mem_free(t->p);
+	t->p = p;
+	t->cap = cap;
+	return true;
+}
+
 static void text_add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void text_add(struct text *t, const char *format, ...)
 {
-	va_list args;
-	for (int tries = 0; tries < 2 && !t->bad; tries++) {
-		va_start(args, format);
-		int n = vsnprintf(t->p != NULL ? t->p + t->n : NULL, t->cap - t->n, format, args);
-		va_end(args);
-		if (n < 0) {
+	va_list args, again;
+	va_start(args, format);
+	va_copy(again, args);
+	int n = vsnprintf(t->p != NULL ? t->p + t->n : NULL, t->cap - t->n, format, args);
+	if (n < 0) {
+		t->bad = true;
+	} else if ((size_t)n >= t->cap - t->n) {
+		if (text_grow(t, (size_t)n))
+			n = vsnprintf(t->p + t->n, t->cap - t->n, format, again);
+		else
 			t->bad = true;
-		} else if ((size_t)n < t->cap - t->n) {
-			t->n += (size_t)n;
-			return;
-		}
-		size_t cap = 2 * t->cap + (size_t)n + 1024;
-		char *p = mem_new(cap);
-		if (p == NULL) {
-			t->bad = true;
-			return;
-		}
-		if (t->p != NULL)
-			memcpy(p, t->p, t->n);
-		mem_free(t->p);
-		t->p = p;
-		t->cap = cap;
 	}
+	if (!t->bad)
+		t->n += (size_t)n;
+	va_end(again);
+	va_end(args);
 }
 
 static bool run(struct firewall *f, const struct text *t)
