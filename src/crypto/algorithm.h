@@ -60,9 +60,18 @@ struct integ_desc {
 	bool weak; /* only when spelled out in the configuration */
 };
 
+/* What making a key costs the initiator, by order of magnitude; McEliece's decapsulation and
+ * everything of the responder's is cheaper. */
+enum ke_cost {
+	KE_COST_LOW,    /* below a millisecond, or a few for the largest MODP groups */
+	KE_COST_MEDIUM, /* several milliseconds */
+	KE_COST_SLOW,   /* tens or hundreds of milliseconds: worth a pool (crypto/ke_pool.h) */
+};
+
 /* A key exchange method, seen as a KEM: the initiator makes a key and sends init_len octets, the
  * responder answers with resp_len octets, both have secret_len octets. (EC)DH fits: both send a
- * public value. */
+ * public value. The two lengths are exact: any other is refused unread. The secret goes into the
+ * key schedule as it is, without padding; FrodoKEM-976 has 24 octets. */
 struct ke_desc {
 	uint16_t id;
 	const char *name;
@@ -72,6 +81,14 @@ struct ke_desc {
 	uint16_t secret_len;
 	uint16_t strength_bits; /* classical, for choosing defaults and for warnings */
 	bool is_kem; /* a post-quantum KEM: may only follow a classical method or stand alone */
+	/* The number has no meaning across makers: offered only where the configuration names the
+	 * method, never by default. */
+	bool is_private_use;
+	/* Its value does not fit a payload of 65535 octets: never in IKE_SA_INIT, and elsewhere
+	 * only with big payloads and fragmentation negotiated (draft-smyslov-ipsecme-ikev2-mceliece
+	 * 3). */
+	bool needs_big_payload;
+	enum ke_cost cost;
 };
 
 /* NULL when the number is not one of ours. */

@@ -1,5 +1,6 @@
 /* Key exchange against RFC 5903 8, RFC 7748 6, RFC 7027 A and, for MODP, values made from the
- * formulas of RFC 3526 with other big-number code; and every value that must be refused. */
+ * formulas of RFC 3526 with other big-number code; and every value that must be refused. The KEMs,
+ * which follow in the table, have tests of their own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -262,7 +263,7 @@ static void both_sides_agree_in_every_group(void **state)
 	const struct ke_desc *all = ke_all(&n);
 
 	(void)state;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !all[i].is_kem; i++) {
 		uint8_t seed[KE_SEED_LEN];
 		uint8_t init[VALUE_MAX], resp[VALUE_MAX], a[VALUE_MAX], b[VALUE_MAX];
 		struct ke_private *own;
@@ -290,7 +291,7 @@ static void a_wrong_length_is_refused(void **state)
 	const struct ke_desc *all = ke_all(&n);
 
 	(void)state;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !all[i].is_kem; i++) {
 		uint8_t seed[KE_SEED_LEN] = {1};
 		uint8_t out[VALUE_MAX], secret[VALUE_MAX];
 		size_t lengths[4] = {0, 1, all[i].init_len - 1, all[i].init_len + 1};

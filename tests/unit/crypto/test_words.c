@@ -44,14 +44,25 @@ static void words_mean_what_people_write(void **state)
 	check("curve25519", TRANSFORM_KE, KE_CURVE25519, 0, "x25519");
 	check("x448", TRANSFORM_KE, KE_CURVE448, 0, "x448");
 	check("ecp512bp", TRANSFORM_KE, KE_BRAINPOOL_P512R1, 0, "ecp512bp");
+	check("mlkem512", TRANSFORM_KE, KE_ML_KEM_512, 0, "mlkem512");
+	check("mlkem768", TRANSFORM_KE, KE_ML_KEM_768, 0, "mlkem768");
+	check("mlkem1024", TRANSFORM_KE, KE_ML_KEM_1024, 0, "mlkem1024");
+	check("frodo976aes", TRANSFORM_KE, KE_FRODOKEM_976_AES, 0, "frodo976aes");
+	check("frodo976shake", TRANSFORM_KE, KE_FRODOKEM_976_SHAKE, 0, "frodo976shake");
+	check("frodo1344aes", TRANSFORM_KE, KE_FRODOKEM_1344_AES, 0, "frodo1344aes");
+	check("frodo1344shake", TRANSFORM_KE, KE_FRODOKEM_1344_SHAKE, 0, "frodo1344shake");
+	check("mceliece348864", TRANSFORM_KE, KE_MCELIECE_348864, 0, "mceliece348864");
+	check("mceliece6688128", TRANSFORM_KE, KE_MCELIECE_6688128, 0, "mceliece6688128");
+	check("mceliece8192128", TRANSFORM_KE, KE_MCELIECE_8192128, 0, "mceliece8192128");
 }
 
 static void other_words_are_refused(void **state)
 {
-	static const char *const bad[] = {"",        "aes",        "aes512gcm", "aes256gcm4",
-					  "aesgcm",  "aes256gcmx", "3des",      "AES256GCM",
-					  "aescbc",  "aes256cmac", "sha",       "modp1024",
-					  "prfsha2", "aes 256",    "aes256gcm "};
+	static const char *const bad[] = {
+	    "",           "aes",         "aes512gcm",         "aes256gcm4",      "aesgcm",
+	    "aes256gcmx", "3des",        "AES256GCM",         "aescbc",          "aes256cmac",
+	    "sha",        "modp1024",    "prfsha2",           "aes 256",         "aes256gcm ",
+	    "mlkem",      "frodo640aes", "mceliece6688128pc", "mceliece6688128f"};
 	struct algorithm_word w = {.id = 77};
 
 	(void)state;
@@ -109,8 +120,8 @@ static void the_unknown_has_a_label(void **state)
 	assert_string_equal(algorithm_word_format(&w, buf), "encr-20/100");
 	w = (struct algorithm_word){TRANSFORM_ADDKE1, KE_CURVE448, 0};
 	assert_string_equal(algorithm_word_format(&w, buf), "x448");
-	w = (struct algorithm_word){TRANSFORM_KE, 1200, 0};
-	assert_string_equal(algorithm_word_format(&w, buf), "ke-1200");
+	w = (struct algorithm_word){TRANSFORM_KE, 1300, 0};
+	assert_string_equal(algorithm_word_format(&w, buf), "ke-1300");
 	w = (struct algorithm_word){255, 65535, 65535};
 	assert_string_equal(algorithm_word_format(&w, buf), "transform-65535/65535");
 }
