@@ -47,7 +47,7 @@ class Postern(Peer):
         self.daemon.cli("rekey", self.tunnel.connection)
 
     def rekey_child(self):
-        self.daemon.cli("rekey", self.tunnel.connection, "--child", self.tunnel.child)
+        self.daemon.cli("rekey", self.tunnel.connection, self.tunnel.child)
 
     def terminate(self):
         self.daemon.cli("down", self.tunnel.connection)

@@ -117,7 +117,7 @@ def rekeys_lose_nothing(lab):
 
 def rekey_child(who, a, b):
     before = a.spis(), b.spis()
-    who.cli("rekey", "office", "--child", "net")
+    who.cli("rekey", "office", "net")
     wait_until(lambda: a.is_up() and b.is_up() and a.spis() != before[0]
                and b.spis() != before[1], 10, f"a new Child SA, rekeyed by {who.short}")
 
