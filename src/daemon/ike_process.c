@@ -303,6 +303,7 @@ static enum err start_engine(struct server *s)
 	    .plane = &plane_client_ops,
 	    .plane_ctx = s->plane,
 	    .log = &s->process->log,
+	    .faults = s->process->faults,
 	};
 
 	ike_settings_default(&settings);
@@ -373,7 +374,7 @@ static enum err start_all(struct server *s)
 	if (e == ERR_NONE)
 		e = table_init(&s->names, secret, memory_key);
 	if (e == ERR_NONE)
-		e = worker_new(&s->worker, wake, s, s->process->faults);
+		e = worker_new(&s->worker, wake, s);
 	if (e == ERR_NONE)
 		e = start_plane(s);
 	if (e == ERR_NONE)

@@ -145,6 +145,7 @@ static bool open_network(struct parent *p)
 
 	if (net_sockets_open(&p->sockets, &net, reason) != ERR_NONE)
 		return fail(p, reason);
+	p->sockets.faults = p->process.faults;
 	if (tun_open(&p->tun, &tun, reason) != ERR_NONE) {
 		p->tun.fd = -1;
 		return fail(p, reason);

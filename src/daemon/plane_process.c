@@ -14,6 +14,7 @@ int plane_process(struct process *p, const struct plane_start *start)
 	    .counters_fd = start->counters,
 	    .clamp_mss = p->config.clamp_mss,
 	    .log = &p->log,
+	    .faults = p->faults,
 	};
 
 	if (!process_drop(p, "plane"))

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -21,7 +20,6 @@ struct worker {
 	bool stop;
 	void (*tell)(void *ctx);
 	void *ctx;
-	struct faults *faults;
 	struct crypto *crypto;
 };
 
@@ -55,17 +53,7 @@ static void run(struct worker *w, struct ike_job *job)
 {
 	struct timespec now;
 
-	if (fault_active(w->faults, FAULT_DELAY_JOB)) {
-		uint64_t ms = fault_arg(w->faults, FAULT_DELAY_JOB, 500);
-		const struct timespec pause = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
-		(void)nanosleep(&pause, NULL);
-	}
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	if (fault_active(w->faults, FAULT_FAIL_JOB)) {
-		job->result = ERR_CRYPTO;
-		(void)snprintf(job->reason, sizeof(job->reason), "the fault fail-job");
-		return;
-	}
 	ike_job_run(job, w->crypto, NULL, now.tv_sec);
 }
 
@@ -92,13 +80,13 @@ static void *worker_main(void *ctx)
 	return NULL;
 }
 
-enum err worker_new(struct worker **out, void (*done)(void *ctx), void *ctx, struct faults *faults)
+enum err worker_new(struct worker **out, void (*done)(void *ctx), void *ctx)
 {
 	struct worker *w = mem_new(sizeof(*w));
 
 	if (w == NULL)
 		return ERR_NO_MEMORY;
-	*w = (struct worker){.tell = done, .ctx = ctx, .faults = faults};
+	*w = (struct worker){.tell = done, .ctx = ctx};
 	queue_init(&w->waiting);
 	queue_init(&w->done);
 	w->crypto = crypto_new();

@@ -3,14 +3,13 @@
 #define POSTERN_DAEMON_WORKER_H
 
 #include "base/error.h"
-#include "base/fault.h"
 #include "ike/job.h"
 
 struct worker;
 
 /* Starts the thread. done(ctx) is called in that thread when a job has become ready; it only wakes
- * the owner. faults may be NULL. */
-enum err worker_new(struct worker **w, void (*done)(void *ctx), void *ctx, struct faults *faults);
+ * the owner. */
+enum err worker_new(struct worker **w, void (*done)(void *ctx), void *ctx);
 /* Ends the thread after its present job, and frees all jobs. */
 void worker_free(struct worker *w);
 /* Takes the job. */

@@ -205,6 +205,35 @@ static inline void put_iv(struct esp_engine *e, const struct esp_sa *sa, uint8_t
 		put_u64(iv, seq);
 }
 
+#ifdef POSTERN_FAULTS
+void esp_sa_skip_sequence(struct esp_sa *sa, uint64_t n)
+{
+	const uint64_t left = sa->sequence_max - sa->sequence;
+
+	sa->sequence += n < left ? n : left;
+}
+
+void esp_sa_spoil_padding(struct esp_sa *sa)
+{
+	sa->spoil_padding = true;
+}
+
+static void spoil_padding(struct esp_sa *sa, uint8_t *padding, size_t n)
+{
+	if (!sa->spoil_padding || n == 0)
+		return;
+	padding[n - 1] ^= 0x80;
+	sa->spoil_padding = false;
+}
+#else
+static inline void spoil_padding(const struct esp_sa *sa, uint8_t *padding, size_t n)
+{
+	(void)sa;
+	(void)padding;
+	(void)n;
+}
+#endif
+
 /* Frames a packet around its payload and describes the work in j; else says why not, and the packet
  * is as it was. */
 static enum packet_fate frame(struct esp_engine *e, struct esp_sa *sa, struct packet *p,
@@ -231,6 +260,7 @@ static enum packet_fate frame(struct esp_engine *e, struct esp_sa *sa, struct pa
 	put_u32(j->head + 4, (uint32_t)j->seq);
 	put_iv(e, sa, j->head + ESP_HEADER_LEN, j->seq);
 	memcpy(p->data + p->len, default_padding, padding);
+	spoil_padding(sa, p->data + p->len, padding);
 	trailer[0] = (uint8_t)padding;
 	trailer[1] = p->next_header;
 

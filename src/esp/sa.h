@@ -86,4 +86,11 @@ uint64_t esp_sa_packets_left(const struct esp_sa *sa);
 /* True once a packet was refused because a hard limit or the sequence space was reached. */
 bool esp_sa_spent(const struct esp_sa *sa);
 
+#ifdef POSTERN_FAULTS
+/* Outbound, for the faults of base/fault.h: n sequence numbers are never used; the next packet with
+ * padding has a wrong one under a right ICV. */
+void esp_sa_skip_sequence(struct esp_sa *sa, uint64_t n);
+void esp_sa_spoil_padding(struct esp_sa *sa);
+#endif
+
 #endif

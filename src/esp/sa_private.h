@@ -22,6 +22,9 @@ struct esp_sa {
 	uint8_t iv_len, icv_len;
 	uint8_t granule; /* Payload, Padding and trailer are a multiple of this (RFC 4303 2.4) */
 	bool aead, random_iv, esn, spent;
+#ifdef POSTERN_FAULTS
+	bool spoil_padding; /* of the next packet that has any */
+#endif
 	struct replay replay; /* inbound */
 
 	struct protect_suite suite;

@@ -254,7 +254,7 @@ enum err datagram_send(const struct net_sockets *set, const struct path *path, s
 	struct iovec iov[2];
 	size_t n = 0;
 	/* sendmsg() takes pointers to what it does not change without const. */
-	if (path->natt)
+	if (path->natt && !fault_active(set->faults, FAULT_NET_NO_MARKER))
 		iov[n++] = (struct iovec){(void *)(uintptr_t)marker, sizeof(marker)};
 	iov[n++] = (struct iovec){(void *)(uintptr_t)message.p, message.n};
 	if (path->natt && message.n > SAFE_MAX)

@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "base/fault.h"
 
 #define NET_MARK_DEFAULT                                                                           \
 	0x504fU /* on all we send: keeps it off our own routes (plane/routes.h)                    \
@@ -33,6 +34,7 @@ struct net_socket {
 struct net_sockets {
 	struct net_socket s[NET_SOCKETS_MAX];
 	size_t n;
+	struct faults *faults; /* NULL: none; heeded only in a build with faults */
 };
 
 struct net_options {

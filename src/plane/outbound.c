@@ -3,6 +3,7 @@
 
 #include "esp/mtu.h"
 #include "plane/fragment.h"
+#include "plane/impair.h"
 #include "plane/plane_impl.h"
 
 /* One answer a pair in this time: enough for every flow to learn soon, too few to flood. */
@@ -53,6 +54,7 @@ static void answer_too_big(struct plane *p, struct plane_item *it, size_t inner_
 static void seal_and_send(struct plane *p, struct spd_child *c, struct packet **packets, size_t n)
 {
 	uint64_t octets = esp_sa_octets(c->out);
+	plane_impair_sealing(p, c);
 	size_t ok = esp_seal(p->engine, c->out, packets, n);
 	if (ok != n) {
 		size_t kept = 0;
@@ -69,7 +71,7 @@ static void seal_and_send(struct plane *p, struct spd_child *c, struct packet **
 		counter_add(&c->usage->out_packets, ok);
 		counter_add(&c->usage->out_octets, esp_sa_octets(c->out) - octets);
 		__atomic_store_n(&c->usage->last_out, p->now, __ATOMIC_RELAXED);
-		plane_send(p, c, packets, ok);
+		plane_send(p, c, packets, plane_impair_sealed(p, c, packets, ok));
 	}
 	plane_check_limits(p, c);
 }

@@ -1,6 +1,7 @@
 #include "plane/plane.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 
 #include "base/mem.h"
 #include "crypto/crypto.h"
+#include "plane/impair.h"
 #include "plane/plane_impl.h"
 
 #define EVENTS_A_TURN   16
@@ -144,6 +146,10 @@ static void install(struct plane *p, const struct control_message *m)
 	struct spd_child *c;
 	if (d->mode != ESP_MODE_TUNNEL || d->suite.encr == NULL || d->handle >= COUNTERS_MAX) {
 		tell_failed(p, d, why_not(ERR_UNSUPPORTED));
+		return;
+	}
+	if (fault_active(p->config.faults, FAULT_PLANE_REFUSE_INSTALL)) {
+		tell_failed(p, d, "the fault plane-refuse-install");
 		return;
 	}
 	enum err e = spd_child_add(&p->spd, d, &c);
@@ -383,6 +389,8 @@ enum err plane_run(struct plane *p)
 		int n = epoll_wait(p->epoll, events, EVENTS_A_TURN, -1);
 		if (n < 0 && errno != EINTR)
 			return ERR_IO;
+		if (fault_active(p->config.faults, FAULT_PLANE_CRASH))
+			abort();
 		p->now = clock_now();
 		for (int i = 0; i < n; i++) {
 			enum err e = serve(p, &events[i]);
@@ -418,5 +426,6 @@ void plane_free(struct plane *p)
 	mem_free(p->control_in);
 	mem_free(p->control_out);
 	mem_free(p->burst);
+	plane_impair_free(p);
 	mem_free(p);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "net/sockets.h"
 #include "plane/control.h"
@@ -34,6 +35,7 @@ struct plane_config {
 	bool clamp_mss;
 	unsigned path_mtu; /* 0: PLANE_PATH_MTU_DEFAULT */
 	const struct log *log;
+	struct faults *faults; /* NULL: none; heeded only in a build with faults */
 };
 
 struct plane;

@@ -61,7 +61,8 @@ struct plane {
 	size_t n_in;
 	uint8_t *in_buffers; /* PLANE_RECEIVES of PLANE_RECEIVE; owned */
 
-	struct burst *burst; /* scratch of send.c; owned */
+	struct plane_impair *impair; /* impair.c: what faults need; owned, NULL: nothing */
+	struct burst *burst;         /* scratch of send.c; owned */
 
 	struct plane_queued *queue; /* PLANE_QUEUED, a ring; owned */
 	size_t queue_first, queue_n;

@@ -12,6 +12,8 @@
  *     child H IN OUT             installs a pair, not active; SPIs in decimal
  *     activate H | remove H | usage H | stats | policy | nopolicy | owner | quit
  *     move H A                   new remote address
+ *     fault TEXT                 of the plane, as base/fault.h reads it
+ *     ike N                      sends N octets to port 4500 as an IKE message
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +30,7 @@
 #include "base/ikev2_numbers.h"
 #include "base/mem.h"
 #include "crypto/crypto.h"
+#include "net/datagram.h"
 #include "net/sockets.h"
 #include "plane/client.h"
 #include "plane/counters.h"
@@ -53,6 +57,7 @@ struct pair {
 	struct routes *routes;
 	struct plane_client *client;
 	struct log log;
+	struct faults *faults; /* shared with the plane */
 };
 
 static void say(const char *line)
@@ -212,8 +217,20 @@ static void new_owner(struct pair *p)
 		die("client");
 }
 
+static void send_ike(struct pair *p, size_t n)
+{
+	const struct path path = {p->local, p->remote, true};
+	uint8_t octets[1024];
+
+	memset(octets, 0x5a, sizeof(octets));
+	if (n > sizeof(octets) ||
+	    datagram_send(&p->sockets, &path, bytes_of(octets, n)) != ERR_NONE)
+		die("ike");
+}
+
 static bool command(struct pair *p, const char *line)
 {
+	size_t octets;
 	unsigned h, in, out;
 	char word[ADDR_TEXT_MAX];
 	if (sscanf(line, "child %u %u %u", &h, &in, &out) == 3) {
@@ -230,6 +247,11 @@ static bool command(struct pair *p, const char *line)
 			die("address");
 		struct path outer = {p->local, p->remote, !p->esp};
 		plane_client_ops.child_move(p->client, h, &outer, !p->esp);
+	} else if (strncmp(line, "fault ", 6) == 0) {
+		if (faults_set(p->faults, line + 6) != ERR_NONE)
+			die("fault");
+	} else if (sscanf(line, "ike %zu", &octets) == 1) {
+		send_ike(p, octets);
 	} else if (strncmp(line, "stats", 5) == 0) {
 		plane_client_ask_stats(p->client);
 		return true;
@@ -260,7 +282,8 @@ static void run_plane(struct pair *p)
 				      .counters_fd = p->counters_fd,
 				      .clamp_mss = p->clamp,
 				      .path_mtu = p->path_mtu,
-				      .log = &p->log};
+				      .log = &p->log,
+				      .faults = p->faults};
 	struct plane *plane;
 	size_t held = mem_blocks_held();
 	close(p->control[0]);
@@ -285,6 +308,11 @@ static void start(struct pair *p)
 		die("counters");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, p->control) != 0)
 		die("socketpair");
+	p->faults = mmap(NULL, sizeof(*p->faults), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p->faults == MAP_FAILED)
+		die("mmap");
+	p->sockets.faults = p->faults;
 	p->plane = fork();
 	if (p->plane == 0)
 		run_plane(p);
@@ -326,7 +354,7 @@ static void loop(struct pair *p)
 			return;
 		if (line[n++] != '\n')
 			continue;
-		line[n] = '\0';
+		line[n - 1] = '\0';
 		n = 0;
 		if (!command(p, line))
 			return;
