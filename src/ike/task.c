@@ -349,9 +349,9 @@ void tasks_tick(struct ike *ike, struct ike_sa *sa)
 		sa->last_sent = ike->now;
 		sa_log(ike, sa, LOG_DEBUG, "retransmitting request %u of %s, try %u", t->message_id,
 		       task_kind_name((enum task_kind)t->kind), t->tries);
+		narrow_path(ike, sa, t);
 		if (!fault_active(ike->cb.faults, FAULT_NO_RETRANSMIT))
-			narrow_path(ike, sa, t);
-		flight_send(ike, &sa->path, &t->request);
+			flight_send(ike, &sa->path, &t->request);
 	}
 	tasks_run(ike, sa);
 }
