@@ -208,6 +208,19 @@ void child_activate(struct ike *ike, struct child_sa *c)
 	ike->cb.plane->child_activate(ike->cb.plane_ctx, c->handle);
 }
 
+/* What c was to replace carries the traffic again, or is replaced by c's own successor. */
+static void predecessor_tell(const struct child_sa *c)
+{
+	LIST_EACH (&c->sa->children, node) {
+		struct child_sa *old = CONTAINER_OF(node, struct child_sa, of_sa);
+		if (old->successor != c->spi_in)
+			continue;
+		old->successor = c->successor;
+		if (old->successor == 0 && old->state == CHILD_REPLACED)
+			old->state = CHILD_UP;
+	}
+}
+
 void child_remove(struct ike *ike, struct child_sa *c, const char *reason)
 {
 	struct child_sa *next = c->successor == 0 ? NULL : child_find(ike, c->successor);
@@ -215,6 +228,7 @@ void child_remove(struct ike *ike, struct child_sa *c, const char *reason)
 	/* The old one goes: whatever the peer has shown so far, only the new one is left. */
 	if (next != NULL)
 		child_activate(ike, next);
+	predecessor_tell(c);
 	ike->cb.plane->child_remove(ike->cb.plane_ctx, c->handle);
 	sa_log(ike, c->sa, LOG_INFO, "Child SA %s with SPI %08x is gone%s%s", child_config(c)->name,
 	       c->spi_in, reason ? ": " : "", reason ? reason : "");

@@ -461,9 +461,10 @@ void sa_supersede(struct ike *ike, struct ike_sa *sa, bool initial_contact)
 		if (old == sa || old->state != SA_UP || old->superseded ||
 		    !identity_equal(old->remote_id, sa->remote_id))
 			continue;
-		if (old->initiator != sa->initiator && old->since + TWIN_AGE > ike->now) {
-			struct ike_sa *loser = old->spi_i < sa->spi_i ? old : sa;
-			sa_mark_superseded(ike, loser, loser->initiator ? TWIN_LINGER : 0);
+		if (old->line_ours != sa->line_ours && old->since + TWIN_AGE > ike->now) {
+			/* The ends may have rekeyed one of them, but agree on where it began. */
+			struct ike_sa *loser = old->line_spi < sa->line_spi ? old : sa;
+			sa_mark_superseded(ike, loser, loser->line_ours ? TWIN_LINGER : 0);
 		} else if (initial_contact) {
 			sa_kill(ike, old, "the peer started anew (INITIAL_CONTACT)");
 		} else if (sa->config->unique && !sa->initiator) {

@@ -4,7 +4,8 @@
 
 #include "ike/task.h"
 
-#define CREATE_NONCE_LEN 32
+#define CREATE_NONCE_LEN   32
+#define CREATE_DELETED_MAX 4
 
 /* The other side's exchange about the same SA, which we have answered while ours was under way
  * (RFC 7296 2.8.1, 2.8.2). Kept so that the lowest of the four nonces can decide. */
@@ -30,6 +31,10 @@ struct create_state {
 	struct ike_suite suite;
 	struct child_draft draft;
 	struct create_rival rival;
+	/* Child SAs that the peer deleted and we do not know: one may be the one in the making, if
+	 * the answer was overtaken. */
+	uint32_t deleted[CREATE_DELETED_MAX];
+	size_t n_deleted;
 };
 
 /* A request of the peer's that waits for a job. */

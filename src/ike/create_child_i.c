@@ -235,6 +235,24 @@ static void create_refused(struct ike *ike, struct ike_sa *sa, struct ike_task *
 	create_failed(ike, sa, t, why);
 }
 
+void create_note_deleted(struct ike_sa *sa, uint32_t spi_out)
+{
+	LIST_EACH (&sa->tasks, node) {
+		struct ike_task *t = CONTAINER_OF(node, struct ike_task, of_sa);
+		struct create_state *c = t->create;
+		if (c != NULL && c->n_deleted < CREATE_DELETED_MAX)
+			c->deleted[c->n_deleted++] = spi_out;
+	}
+}
+
+static bool is_deleted(const struct create_state *c)
+{
+	for (size_t i = 0; i < c->n_deleted; i++)
+		if (c->deleted[i] == c->draft.spi_out)
+			return true;
+	return false;
+}
+
 static void child_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
 			   struct bytes secret)
 {
@@ -244,6 +262,11 @@ static void child_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *
 	/* The new one carries traffic at once: the peer had it before it answered. Unless this may
 	 * be the one that goes (RFC 7296 2.8.1). */
 	const bool activate = !c->rival.there;
+
+	if (is_deleted(c)) {
+		create_failed(ike, sa, t, "the peer has deleted it already");
+		return;
+	}
 	enum err e =
 	    child_install(ike, sa, &c->draft, secret, BYTES_OF(c->nonce),
 			  bytes_of(c->peer_nonce, c->peer_nonce_len), true, activate, &fresh);

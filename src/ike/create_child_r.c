@@ -44,6 +44,18 @@ static bool busy_with_children(struct ike_sa *sa)
 	return false;
 }
 
+/* A Child SA of which the peer may know already. */
+static bool making_child(struct ike_sa *sa)
+{
+	LIST_EACH (&sa->tasks, node) {
+		const struct ike_task *t = CONTAINER_OF(node, struct ike_task, of_sa);
+		if ((t->in_flight || t->response != NULL) &&
+		    (t->kind == TASK_CHILD_CREATE || t->kind == TASK_CHILD_REKEY))
+			return true;
+	}
+	return false;
+}
+
 static bool rekeying_ike(struct ike_sa *sa)
 {
 	const struct ike_task *t = task_find(sa, TASK_IKE_REKEY, 0);
@@ -92,6 +104,12 @@ static struct ike_task *own_rekey(struct ike_sa *sa, enum task_kind kind, uint32
 	return NULL;
 }
 
+/* Also when it has been rekeyed by the peer already (N4). */
+static bool child_is_leaving(const struct child_sa *c)
+{
+	return c->state == CHILD_DELETING || c->state == CHILD_REPLACED || c->successor != 0;
+}
+
 static void child_answer(struct ike *ike, struct ike_sa *sa, struct bytes secret,
 			 const struct ke_desc *ke, struct bytes ke_value)
 {
@@ -107,6 +125,11 @@ static void child_answer(struct ike *ike, struct ike_sa *sa, struct bytes secret
 	 */
 	if (p->rekeyed != 0 && old == NULL) {
 		refuse(ike, sa, NOTIFY_CHILD_SA_NOT_FOUND, "the Child SA went meanwhile");
+		return;
+	}
+	if (old != NULL && child_is_leaving(old)) {
+		/* Our own rekey of it was answered while the key exchange ran. */
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "that Child SA was rekeyed meanwhile");
 		return;
 	}
 	if (child_install(ike, sa, &p->request.draft, secret, nonce_i, nonce_r, false, old == NULL,
@@ -197,6 +220,9 @@ static void pending_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	if (job->result)
 		/* RFC 6989 2: a public value that is none */
 		refuse(ike, sa, NOTIFY_INVALID_SYNTAX, job->reason);
+	else if (sa->state != SA_UP)
+		/* Our own rekey of it was answered while the key exchange ran, or it is to end. */
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "this IKE SA is being closed");
 	else if (sa->pending->of_ike)
 		ike_answer(ike, sa, job);
 	else
@@ -290,14 +316,18 @@ static bool rekey_fits(struct ike *ike, struct ike_sa *sa, const struct notify_p
 {
 	struct child_sa *c = child_find_out(sa, notify_spi32(n));
 
+	if (c == NULL && making_child(sa)) {
+		/* The answer by which we would know it may be on its way. */
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "that Child SA may be in the making");
+		return false;
+	}
 	if (c == NULL) {
 		sa_log(ike, sa, LOG_INFO, "the peer rekeys a Child SA that is not there");
 		sa_respond_notify(ike, sa, EXCHANGE_CREATE_CHILD_SA, PROTOCOL_ESP, n->spi,
 				  NOTIFY_CHILD_SA_NOT_FOUND, (struct bytes){0});
 		return false;
 	}
-	/* Also when it has been rekeyed by the peer already (N4). */
-	if (c->state == CHILD_DELETING || c->state == CHILD_REPLACED || c->successor != 0) {
+	if (child_is_leaving(c)) {
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "that Child SA is being closed");
 		return false;
 	}

@@ -16,6 +16,7 @@ void sa_delete(struct ike *ike, struct ike_sa *sa, const char *reason)
 	LIST_EACH (&sa->children, node)
 		child_remove(ike, CONTAINER_OF(node, struct child_sa, of_sa), reason);
 	tasks_free_waiting(sa);
+	sa->unsettled = false;
 	if (task_add(ike, sa, TASK_IKE_DELETE, 0) == NULL) {
 		sa_kill(ike, sa, reason);
 		return;
@@ -81,8 +82,10 @@ static void delete_children(struct ike *ike, struct ike_sa *sa, const struct del
 
 	for (size_t i = 0; i < d->count && n < DELETES_MAX; i++) {
 		struct child_sa *c = child_find_out(sa, delete_spi32(d, i));
-		if (c == NULL)
+		if (c == NULL) {
+			create_note_deleted(sa, delete_spi32(d, i));
 			continue;
+		}
 		/* RFC 7296 2.25.1: both sides delete at once: no Delete in the answer. */
 		if (c->state != CHILD_DELETING)
 			ours[n++] = c->spi_in;

@@ -315,6 +315,32 @@ static void response_input(struct ike *ike, struct ike_sa *sa, const struct path
 	}
 }
 
+/* Nothing that is not protected changes an IKE SA (RFC 7296 2.21.4), but one: the peer says that it
+ * does not know an IKE SA any more which we are deleting anyway. Its answer was lost then, and a
+ * forger who knows the SPIs and the Message ID gains nothing but our silence. */
+static void unprotected_input(struct ike *ike, struct ike_sa *sa, const struct path *path,
+			      const struct ike_header *h, struct bytes datagram)
+{
+	struct payloads ps;
+	struct notify_part n;
+	const char *reason = "it is not protected";
+	const struct ike_task *t = task_find(sa, TASK_IKE_DELETE, 0);
+
+	if (sa->state != SA_DELETING || !header_is_response(h) || t == NULL || !t->in_flight ||
+	    t->message_id != h->message_id ||
+	    payloads_parse(&ps, PAYLOADS_OUTER, h->next_payload,
+			   bytes_of(datagram.p + IKE_HEADER_LEN, datagram.n - IKE_HEADER_LEN),
+			   &reason) ||
+	    !payloads_notify(&ps, NOTIFY_INVALID_IKE_SPI, &n)) {
+		drop(ike, path, reason);
+		return;
+	}
+	struct ike_conn *conn = sa->conn;
+	sa_kill(ike, sa, NULL);
+	if (conn != NULL)
+		ike_conn_rest(ike, conn);
+}
+
 static void sa_input(struct ike *ike, struct ike_sa *sa, const struct path *path,
 		     const struct ike_header *h, struct bytes datagram)
 {
@@ -331,6 +357,10 @@ static void sa_input(struct ike *ike, struct ike_sa *sa, const struct path *path
 	}
 	if (sa->keys.block == NULL) {
 		drop(ike, path, "there are no keys for it yet");
+		return;
+	}
+	if (h->next_payload == PAYLOAD_NOTIFY) {
+		unprotected_input(ike, sa, path, h, datagram);
 		return;
 	}
 	if (header_is_response(h))

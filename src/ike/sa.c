@@ -214,12 +214,30 @@ static void rival_takes_over(struct ike *ike, struct ike_sa *sa)
 	rekey_ike_replaced(ike, sa, rival);
 }
 
+/* The peer takes back the IKE SA that it made while we were rekeying the same one: ours stays, as
+ * soon as its answer has come, and what the other had inherited goes back for so long. */
+static void rival_gives_up(struct ike *ike, struct ike_sa *rival)
+{
+	LIST_EACH (&ike->sa_list, node) {
+		struct ike_sa *old = CONTAINER_OF(node, struct ike_sa, all);
+		struct ike_task *t = task_find(old, TASK_IKE_REKEY, 0);
+		if (t == NULL || t->create == NULL || !t->create->rival.there ||
+		    t->create->rival.ike_sa != sa_our_spi(rival))
+			continue;
+		t->create->rival.there = false;
+		rival->redundant = true;
+		child_inherit(ike, rival, old);
+	}
+}
+
 void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
 {
 	if (sa->state == SA_DEAD)
 		return;
+	if (sa->unsettled && sa->state == SA_UP)
+		rival_gives_up(ike, sa);
 	rival_takes_over(ike, sa);
-	if (sa->state == SA_UP) {
+	if (sa->state == SA_UP && !sa->redundant) {
 		sa_log(ike, sa, LOG_NOTE, "IKE SA is down%s%s", reason ? ": " : "",
 		       reason ? reason : "");
 		ike_tell(ike, IKE_EVENT_SA_DOWN, sa, NULL, reason);

@@ -117,6 +117,8 @@ struct ike_sa {
 	const char *remote_auth;
 	uint64_t since, last_heard, last_sent;
 	uint64_t rekey_at, reauth_at, expire_at, dpd_at, keepalive_at;
+	uint64_t line_spi;     /* SPIi of the first of those that were rekeyed into this one */
+	bool line_ours;        /* and whether we began that */
 	uint64_t replaced_spi; /* our SPI of the SA that this one reauthenticates, 0 for none */
 };
 

@@ -84,6 +84,8 @@ void create_child_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t);
 void create_child_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
 			   struct ike_inbound *in); /* takes in */
 void create_state_free(struct create_state *c);
+/* The peer deletes a Child SA that we do not know: it may be one in the making. */
+void create_note_deleted(struct ike_sa *sa, uint32_t spi_out);
 /* A rekey of the IKE SA, asked for by the peer, waits for a job. */
 bool create_pending_of_ike(const struct ike_sa *sa);
 

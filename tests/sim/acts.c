@@ -90,7 +90,7 @@ static void crash(struct scenario *sc, struct sim_peer *p)
 
 static void outage_ends(struct sim *sim, struct sim_event *e)
 {
-	if (sim != NULL)
+	if (sim != NULL && sim->net.loss == 1000)
 		sim->net.loss = (unsigned)e->number;
 }
 
