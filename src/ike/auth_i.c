@@ -131,7 +131,7 @@ static void auth_child(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 	child_draft_start(sa, d, t->child_index, t->child_spi);
 	enum err e = child_answer_read(sa, ps, d, KE_NONE, false, &reason);
 	if (e == ERR_NONE)
-		e = child_install(ike, sa, d, (struct bytes){0},
+		e = child_install(ike, sa, d, (struct ke_secrets){0},
 				  bytes_of(s->nonce_i, s->nonce_i_len),
 				  bytes_of(s->nonce_r, s->nonce_r_len), true, true, &child);
 	if (e) {

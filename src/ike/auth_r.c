@@ -107,7 +107,7 @@ static void auth_child(struct ike *ike, struct ike_sa *sa, struct message *m)
 	q->prefer = -1;
 	enum err e = child_request_read(ike, sa, &sa->inbound->sk.payloads, q);
 	if (e == ERR_NONE) {
-		e = child_install(ike, sa, &q->draft, (struct bytes){0},
+		e = child_install(ike, sa, &q->draft, (struct ke_secrets){0},
 				  bytes_of(s->nonce_i, s->nonce_i_len),
 				  bytes_of(s->nonce_r, s->nonce_r_len), false, true, &child);
 		q->notify = NOTIFY_NO_ADDITIONAL_SAS;

@@ -43,6 +43,17 @@ struct child_sa *child_find_out(struct ike_sa *sa, uint32_t spi_out)
 	return NULL;
 }
 
+const struct child_sa *child_find_in(const struct ike_sa *sa, uint32_t spi_in)
+{
+	for (const struct list *node = sa->children.next; node != &sa->children;
+	     node = node->next) {
+		const struct child_sa *c = CONTAINER_OF(node, const struct child_sa, of_sa);
+		if (c->spi_in == spi_in)
+			return c;
+	}
+	return NULL;
+}
+
 struct child_sa *child_of_index(struct ike_sa *sa, unsigned index)
 {
 	LIST_EACH (&sa->children, node) {
@@ -170,7 +181,7 @@ static void child_announce(struct ike *ike, const struct child_sa *c)
 }
 
 enum err child_install(struct ike *ike, struct ike_sa *sa, const struct child_draft *d,
-		       struct bytes secret, struct bytes nonce_i, struct bytes nonce_r,
+		       struct ke_secrets secrets, struct bytes nonce_i, struct bytes nonce_r,
 		       bool we_initiate, bool activate, struct child_sa **out)
 {
 	struct child_keys keys;
@@ -179,7 +190,7 @@ enum err child_install(struct ike *ike, struct ike_sa *sa, const struct child_dr
 	if (c == NULL)
 		return ERR_NO_MEMORY;
 	enum err e = child_keys_derive(ike->crypto, sa->suite.prf, ike_keys_d(&sa->keys),
-				       &d->suite.protect, secret, nonce_i, nonce_r, &keys);
+				       &d->suite.protect, secrets, nonce_i, nonce_r, &keys);
 	if (e == ERR_NONE)
 		e = plane_install(ike, c, d, &keys, we_initiate, activate);
 	child_keys_erase(&keys);
@@ -440,8 +451,10 @@ static enum err answer_ts_read(const struct payloads *ps, struct child_draft *d,
 enum err child_answer_read(struct ike_sa *sa, const struct payloads *ps, struct child_draft *d,
 			   uint16_t ke_sent, bool with_ke, const char **reason)
 {
-	const struct ike_terms terms = {
-	    .protocol = PROTOCOL_ESP, .with_ke = with_ke, .ke_sent = ke_sent};
+	const struct ike_terms terms = {.protocol = PROTOCOL_ESP,
+					.with_ke = with_ke,
+					.ke_sent = ke_sent,
+					.with_addke = sa->intermediate};
 	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
 	struct ike_choice choice;
 	struct notify_part n;
@@ -530,8 +543,10 @@ static int child_choose(struct ike_sa *sa, const struct payloads *ps, struct chi
 static enum err child_suite_choose(struct ike *ike, struct ike_sa *sa, struct bytes body,
 				   struct child_request *q)
 {
-	const struct ike_terms terms = {
-	    .protocol = PROTOCOL_ESP, .with_ke = q->with_ke, .ke_sent = q->ke_sent};
+	const struct ike_terms terms = {.protocol = PROTOCOL_ESP,
+					.with_ke = q->with_ke,
+					.ke_sent = q->ke_sent,
+					.with_addke = sa->intermediate};
 	const struct ike_suites *ours = &sa->config->children[q->draft.index].esp;
 	const char *reason = "no reason";
 	enum err e = ike_select(ours, &terms, body, &q->choice, &reason);

@@ -56,16 +56,18 @@ struct child_sa *child_find(struct ike *ike, uint32_t spi_in);
 struct child_sa *child_find_handle(struct ike *ike, uint32_t handle);
 /* By the SPI that the peer receives with, as its Deletes and REKEY_SA notifies name it. */
 struct child_sa *child_find_out(struct ike_sa *sa, uint32_t spi_out);
+/* By the SPI that we receive with. */
+const struct child_sa *child_find_in(const struct ike_sa *sa, uint32_t spi_in);
 /* The one that carries the traffic of configured child `index`, or NULL. */
 struct child_sa *child_of_index(struct ike_sa *sa, unsigned index);
 /* A fresh inbound SPI, 256 or more and used by nobody here. */
 uint32_t child_new_spi(struct ike *ike);
 
 /* Makes keys, object and data-plane SAs. `we_initiate` is whose exchange this is: it decides the
- * order of the keys (RFC 7296 2.17). secret may be empty (no PFS). activate false: the outbound
+ * order of the keys (RFC 7296 2.17). secrets may be empty (no PFS). activate false: the outbound
  * half waits (see dataplane_child.activate). On failure nothing is left behind. */
 enum err child_install(struct ike *ike, struct ike_sa *sa, const struct child_draft *d,
-		       struct bytes secret, struct bytes nonce_i, struct bytes nonce_r,
+		       struct ke_secrets secrets, struct bytes nonce_i, struct bytes nonce_r,
 		       bool we_initiate, bool activate, struct child_sa **out);
 void child_activate(struct ike *ike, struct child_sa *c);
 /* Takes it out of the data plane and frees it. */

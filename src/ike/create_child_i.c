@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "ike/create_child.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/followup.h"
 #include "ike/offer.h"
 
 #define KE_TRIES_MAX 3
@@ -18,14 +19,16 @@ void create_state_free(struct create_state *c)
 		return;
 	ke_private_free(c->private);
 	mem_free(c->ke_value);
+	create_secrets_clear(&c->secrets);
 	mem_free_secret(c, sizeof(*c));
 }
 
-/* The exchange came to nothing; what it was about stays as it is. */
-static void create_failed(struct ike *ike, struct ike_sa *sa, struct ike_task *t, const char *why)
+void create_failed(struct ike *ike, struct ike_sa *sa, struct ike_task *t, const char *why)
 {
 	struct child_sa *old = child_find(ike, t->child_spi);
-	const bool rival = t->create != NULL && t->create->rival.there;
+	/* One whose series of key exchanges is still under way has made nothing yet. */
+	const bool rival = t->create != NULL && t->create->rival.there &&
+			   (t->create->rival.child != 0 || t->create->rival.ike_sa != 0);
 	const uint64_t rival_sa = rival ? t->create->rival.ike_sa : 0;
 	const enum task_kind kind = (enum task_kind)t->kind;
 	const unsigned index = t->child_index;
@@ -253,8 +256,7 @@ static bool is_deleted(const struct create_state *c)
 	return false;
 }
 
-static void child_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
-			   struct bytes secret)
+static void child_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 {
 	struct create_state *c = t->create;
 	struct child_sa *old = t->kind == TASK_CHILD_REKEY ? child_find(ike, t->child_spi) : NULL;
@@ -268,7 +270,7 @@ static void child_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *
 		return;
 	}
 	enum err e =
-	    child_install(ike, sa, &c->draft, secret, BYTES_OF(c->nonce),
+	    child_install(ike, sa, &c->draft, create_secrets_spans(&c->secrets), BYTES_OF(c->nonce),
 			  bytes_of(c->peer_nonce, c->peer_nonce_len), true, activate, &fresh);
 
 	if (e) {
@@ -286,20 +288,27 @@ static void child_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *
 	task_done(ike, sa, t);
 }
 
-static void ike_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
-			 struct bytes secret)
+static void ike_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 {
 	struct create_state *c = t->create;
 	struct ike_sa *fresh;
-	enum err e =
-	    rekey_ike_make(ike, sa, true, c->ike_spi, c->peer_spi, &c->suite, secret,
-			   BYTES_OF(c->nonce), bytes_of(c->peer_nonce, c->peer_nonce_len), &fresh);
+	enum err e = rekey_ike_make(ike, sa, true, c->ike_spi, c->peer_spi, &c->suite,
+				    create_secrets_spans(&c->secrets), BYTES_OF(c->nonce),
+				    bytes_of(c->peer_nonce, c->peer_nonce_len), &fresh);
 
 	if (e) {
 		create_failed(ike, sa, t, err_name(e));
 		return;
 	}
 	rekey_ike_settle(ike, sa, fresh, c);
+}
+
+void create_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
+{
+	if (t->kind == TASK_IKE_REKEY)
+		ike_complete(ike, sa, t);
+	else
+		child_complete(ike, sa, t);
 }
 
 static void create_finished(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
@@ -310,12 +319,11 @@ static void create_finished(struct ike *ike, struct ike_sa *sa, struct ike_job *
 		return;
 	if (sa->state == SA_DELETING && t->kind != TASK_IKE_REKEY)
 		task_done(ike, sa, t);
-	else if (job->result)
-		create_failed(ike, sa, t, job->reason);
-	else if (t->kind == TASK_IKE_REKEY)
-		ike_complete(ike, sa, t, bytes_of(job->secret, job->ke->secret_len));
-	else
-		child_complete(ike, sa, t, bytes_of(job->secret, job->ke->secret_len));
+	else if (job->result || create_secrets_add(&t->create->secrets,
+						   bytes_of(job->secret, job->ke->secret_len)))
+		create_failed(ike, sa, t, job->result ? job->reason : "out of memory");
+	else if (!followup_next(ike, sa, t))
+		create_complete(ike, sa, t);
 }
 
 static enum err ike_answer_read(const struct ike_sa *sa, const struct payloads *ps,
@@ -324,7 +332,8 @@ static enum err ike_answer_read(const struct ike_sa *sa, const struct payloads *
 	const struct ike_terms terms = {.protocol = PROTOCOL_IKE,
 					.ike_spi_len = IKE_SPI_LEN,
 					.with_ke = true,
-					.ke_sent = c->ke == NULL ? KE_NONE : c->ke->id};
+					.ke_sent = c->ke == NULL ? KE_NONE : c->ke->id,
+					.with_addke = sa->intermediate};
 	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
 	struct ike_choice choice;
 
@@ -364,6 +373,15 @@ static enum err answer_read(struct ike_sa *sa, struct ike_task *t, const struct 
 	/* What the peer chose may do without the key exchange that we began, where NONE was
 	 * offered. */
 	const struct ke_desc *chosen = t->kind == TASK_IKE_REKEY ? c->suite.ke : c->draft.suite.ke;
+	const struct child_sa *old = child_find_in(sa, t->child_spi);
+	*reason = "the peer leaves out additional key exchanges that were agreed";
+	if ((t->kind == TASK_IKE_REKEY || (t->kind == TASK_CHILD_REKEY && old != NULL)) &&
+	    !rekey_keeps_addke(sa, t->kind == TASK_IKE_REKEY ? NULL : old,
+			       t->kind == TASK_IKE_REKEY ? &c->suite : &c->draft.suite))
+		return ERR_AUTH; /* N5 */
+	*reason = "the link to the next key exchange is broken";
+	if (followup_link_read(c, ps))
+		return ERR_SYNTAX;
 	if (chosen == NULL) {
 		*ke = (struct ke_part){0};
 		return ERR_NONE;
@@ -400,6 +418,10 @@ void create_child_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 	struct ke_part ke;
 	const char *reason = "no reason";
 
+	if (t->followup) {
+		followup_response(ike, sa, t, in);
+		return;
+	}
 	t->response = in;
 	/* Too late, it goes; but with a new IKE SA the peer has something to be told. */
 	if (sa->state == SA_DELETING &&
@@ -423,7 +445,7 @@ void create_child_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 		return;
 	}
 	if (ke.method == KE_NONE)
-		child_complete(ike, sa, t, (struct bytes){0});
+		child_complete(ike, sa, t);
 	else
 		create_finish(ike, sa, t, &ke);
 }

@@ -5,12 +5,13 @@
 #include "base/mem.h"
 #include "ike/create_child.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/followup.h"
 #include "wire/sa.h"
 
 static void refuse(struct ike *ike, struct ike_sa *sa, uint16_t notify, const char *why)
 {
 	sa_log(ike, sa, LOG_INFO, "CREATE_CHILD_SA request refused: %s", why);
-	sa_respond_notify(ike, sa, EXCHANGE_CREATE_CHILD_SA, 0, (struct bytes){0}, notify,
+	sa_respond_notify(ike, sa, sa->inbound->header.exchange, 0, (struct bytes){0}, notify,
 			  (struct bytes){0});
 }
 
@@ -30,7 +31,10 @@ bool create_pending_of_ike(const struct ike_sa *sa)
 
 void create_pending_free(struct create_pending *p)
 {
-	mem_free(p);
+	if (p == NULL)
+		return;
+	create_secrets_clear(&p->secrets);
+	mem_free_secret(p, sizeof(*p));
 }
 
 static bool busy_with_children(struct ike_sa *sa)
@@ -86,12 +90,6 @@ static bool pieces_read(struct ike *ike, struct ike_sa *sa, struct create_reques
 	return true;
 }
 
-/* The nonce payload of the request that is being answered. */
-static struct bytes request_nonce(const struct ike_sa *sa)
-{
-	return payloads_find(&sa->inbound->sk.payloads, PAYLOAD_NONCE)->body;
-}
-
 /* Our own rekey of the same thing, of which the peer knows. One that has not been sent yet has lost
  * its point and is dropped. */
 static struct ike_task *own_rekey(struct ike_sa *sa, enum task_kind kind, uint32_t child)
@@ -110,51 +108,67 @@ static bool child_is_leaving(const struct child_sa *c)
 	return c->state == CHILD_DELETING || c->state == CHILD_REPLACED || c->successor != 0;
 }
 
-static void child_answer(struct ike *ike, struct ike_sa *sa, struct bytes secret,
-			 const struct ke_desc *ke, struct bytes ke_value)
+const struct ike_suite *pending_suite(const struct create_pending *p)
+{
+	return p->of_ike ? &p->choice.suite : &p->request.draft.suite;
+}
+
+static struct bytes pending_nonce_i(const struct create_pending *p)
+{
+	return bytes_of(p->nonce_i, p->nonce_i_len);
+}
+
+/* RFC 7296 2.25: a rekey of ours of the same thing is under way; the nonces decide when it is
+ * answered. What the peer's makes is noted when it is made. True: there is one. */
+static bool note_rival(struct ike_sa *sa, const struct create_pending *p, uint32_t child,
+		       uint64_t ike_sa)
+{
+	struct ike_task *t = p->of_ike         ? own_rekey(sa, TASK_IKE_REKEY, 0)
+			     : p->rekeyed != 0 ? own_rekey(sa, TASK_CHILD_REKEY, p->rekeyed)
+					       : NULL;
+
+	if (t == NULL || t->create == NULL)
+		return false;
+	t->create->rival.child = child;
+	t->create->rival.ike_sa = ike_sa;
+	create_rival_set(&t->create->rival, pending_nonce_i(p), BYTES_OF(p->nonce));
+	return true;
+}
+
+/* Installs what was negotiated; false: refused. */
+static bool child_make(struct ike *ike, struct ike_sa *sa, struct child_sa **fresh)
 {
 	struct create_pending *p = sa->pending;
 	struct child_sa *old = p->rekeyed == 0 ? NULL : child_find(ike, p->rekeyed);
-	const struct bytes nonce_i = request_nonce(sa), nonce_r = BYTES_OF(p->nonce);
-	const struct child_offer o = {.nonce = nonce_r, .ke = ke, .ke_value = ke_value};
-	struct ike_task *t;
-	struct child_sa *fresh;
-	struct message m;
 
-	/* RFC 7296 2.8: of a rekey we go on sending on the old SA until the peer has the new one.
-	 */
 	if (p->rekeyed != 0 && old == NULL) {
 		refuse(ike, sa, NOTIFY_CHILD_SA_NOT_FOUND, "the Child SA went meanwhile");
-		return;
+		return false;
 	}
 	if (old != NULL && child_is_leaving(old)) {
 		/* Our own rekey of it was answered while the key exchange ran. */
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "that Child SA was rekeyed meanwhile");
-		return;
+		return false;
 	}
-	if (child_install(ike, sa, &p->request.draft, secret, nonce_i, nonce_r, false, old == NULL,
-			  &fresh)) {
+	/* RFC 7296 2.8: of a rekey we go on sending on the old SA until the peer has the new one.
+	 */
+	if (child_install(ike, sa, &p->request.draft, create_secrets_spans(&p->secrets),
+			  pending_nonce_i(p), BYTES_OF(p->nonce), false, old == NULL, fresh)) {
 		refuse(ike, sa, NOTIFY_NO_ADDITIONAL_SAS, "the Child SA could not be installed");
-		return;
+		return false;
 	}
-	t = old == NULL ? NULL : own_rekey(sa, TASK_CHILD_REKEY, old->spi_in);
-	if (old != NULL)
-		old->successor = fresh->spi_in;
-	if (t != NULL) {
-		/* RFC 7296 2.25.1: both rekey it; the nonces decide when ours is answered. */
-		t->create->rival.child = fresh->spi_in;
-		create_rival_set(&t->create->rival, nonce_i, nonce_r);
-	} else if (old != NULL) {
-		old->state = CHILD_REPLACED;
+	if (old != NULL) {
+		old->successor = (*fresh)->spi_in;
+		if (!note_rival(sa, p, (*fresh)->spi_in, 0))
+			old->state = CHILD_REPLACED;
 	}
-	sa_message_begin(ike, sa, &m, EXCHANGE_CREATE_CHILD_SA, true, sa->recv_id);
-	child_answer_write(&m, &p->request, &o);
-	ext_write(ike, sa, AT_CHILD_RESPONSE, &m);
-	if (sa_respond(ike, sa, &m)) {
-		child_remove(ike, fresh, "the response could not be built");
-		return;
-	}
-	if (old != NULL)
+	return true;
+}
+
+/* After the answer has gone out. */
+static void child_made(struct ike *ike, struct ike_sa *sa, struct child_sa *fresh, bool rekey)
+{
+	if (rekey)
 		return;
 	child_settle_twins(ike, fresh);
 	tasks_run(ike, sa);
@@ -169,52 +183,115 @@ static uint64_t choice_spi64(const struct ike_choice *c)
 	return reader_u64(&r);
 }
 
-static void ike_answer(struct ike *ike, struct ike_sa *sa, const struct ike_job *job)
+static bool ike_make(struct ike *ike, struct ike_sa *sa, struct ike_sa **fresh)
 {
 	struct create_pending *p = sa->pending;
-	const struct bytes nonce_i = request_nonce(sa), nonce_r = BYTES_OF(p->nonce);
-	struct ike_task *t = own_rekey(sa, TASK_IKE_REKEY, 0);
-	const uint64_t spi = sa_new_spi(ike);
-	struct ike_sa *fresh;
-	struct message m;
-	uint8_t octets[8];
-	struct writer w = writer_of(octets, sizeof(octets));
 
-	if (rekey_ike_make(ike, sa, false, spi, choice_spi64(&p->choice), &p->choice.suite,
-			   bytes_of(job->secret, job->ke->secret_len), nonce_i, nonce_r, &fresh)) {
+	if (rekey_ike_make(ike, sa, false, p->ike_spi, choice_spi64(&p->choice), &p->choice.suite,
+			   create_secrets_spans(&p->secrets), pending_nonce_i(p),
+			   BYTES_OF(p->nonce), fresh)) {
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "the new IKE SA could not be made");
-		return;
+		return false;
 	}
-	const bool collision = t != NULL;
-	if (collision) {
-		/* RFC 7296 2.25.2 */
-		t->create->rival.ike_sa = spi;
-		create_rival_set(&t->create->rival, nonce_i, nonce_r);
-	}
-	writer_u64(&w, spi);
-	sa_message_begin(ike, sa, &m, EXCHANGE_CREATE_CHILD_SA, true, sa->recv_id);
-	ike_choice_write(message_payload_begin(&m, PAYLOAD_SA), &p->choice, BYTES_OF(octets));
-	message_payload_end(&m);
-	message_payload(&m, PAYLOAD_NONCE, nonce_r);
-	ke_write(message_payload_begin(&m, PAYLOAD_KE), job->ke->id,
-		 bytes_of(job->value, job->ke->resp_len));
-	message_payload_end(&m);
-	ext_write(ike, sa, AT_CHILD_RESPONSE, &m);
-	if (sa_respond(ike, sa, &m)) {
-		sa_kill(ike, fresh, "the response could not be built");
-		return;
-	}
-	/* RFC 7296 2.18: the new IKE SA inherits the Child SAs. */
-	fresh->unsettled = collision;
-	if (collision)
+	(*fresh)->unsettled = note_rival(sa, p, 0, p->ike_spi);
+	return true;
+}
+
+/* RFC 7296 2.18: the new IKE SA inherits the Child SAs. */
+static void ike_made(struct ike *ike, struct ike_sa *sa, struct ike_sa *fresh)
+{
+	if (fresh->unsettled)
 		child_inherit(ike, sa, fresh);
 	else
 		rekey_ike_replaced(ike, sa, fresh);
 	sa_schedule(ike, fresh);
 }
 
+static void ike_answer_write(const struct create_pending *p, struct message *m,
+			     const struct ke_desc *ke, struct bytes ke_value)
+{
+	uint8_t octets[8];
+	struct writer w = writer_of(octets, sizeof(octets));
+
+	writer_u64(&w, p->ike_spi);
+	ike_choice_write(message_payload_begin(m, PAYLOAD_SA), &p->choice, BYTES_OF(octets));
+	message_payload_end(m);
+	message_payload(m, PAYLOAD_NONCE, BYTES_OF(p->nonce));
+	ke_write(message_payload_begin(m, PAYLOAD_KE), ke->id, ke_value);
+	message_payload_end(m);
+}
+
+/* Makes the SA, sends what `write` puts into the answer, and settles. The pending request ends. */
+static void make_and_answer(struct ike *ike, struct ike_sa *sa, uint8_t exchange,
+			    const struct ke_desc *ke, struct bytes ke_value)
+{
+	struct create_pending *p = sa->pending;
+	const struct child_offer o = {.nonce = BYTES_OF(p->nonce), .ke = ke, .ke_value = ke_value};
+	const bool rekey = p->rekeyed != 0;
+	struct child_sa *child = NULL;
+	struct ike_sa *fresh = NULL;
+	struct message m;
+
+	if (p->of_ike ? !ike_make(ike, sa, &fresh) : !child_make(ike, sa, &child))
+		goto done;
+	sa_message_begin(ike, sa, &m, exchange, true, sa->recv_id);
+	if (exchange == EXCHANGE_IKE_FOLLOWUP_KE) {
+		ke_write(message_payload_begin(&m, PAYLOAD_KE), ke->id, ke_value);
+		message_payload_end(&m);
+	} else if (p->of_ike) {
+		ike_answer_write(p, &m, ke, ke_value);
+	} else {
+		child_answer_write(&m, &p->request, &o);
+	}
+	ext_write(ike, sa, AT_CHILD_RESPONSE, &m);
+	if (sa_respond(ike, sa, &m)) {
+		if (child != NULL)
+			child_remove(ike, child, "the response could not be built");
+		if (fresh != NULL)
+			sa_kill(ike, fresh, "the response could not be built");
+	} else if (child != NULL) {
+		child_made(ike, sa, child, rekey);
+	} else {
+		ike_made(ike, sa, fresh);
+	}
+done:
+	create_pending_free(sa->pending);
+	sa->pending = NULL;
+}
+
+void create_answer_last(struct ike *ike, struct ike_sa *sa, const struct ke_desc *ke,
+			struct bytes ke_value)
+{
+	make_and_answer(ike, sa, EXCHANGE_IKE_FOLLOWUP_KE, ke, ke_value);
+	tasks_run(ike, sa);
+}
+
+/* RFC 9370 2.2.4: the answer tells that more key exchanges come; nothing is made before the last.
+ */
+static void answer_and_wait(struct ike *ike, struct ike_sa *sa, const struct ke_desc *ke,
+			    struct bytes ke_value)
+{
+	struct create_pending *p = sa->pending;
+	const struct child_offer o = {.nonce = BYTES_OF(p->nonce), .ke = ke, .ke_value = ke_value};
+	struct message m;
+
+	sa_message_begin(ike, sa, &m, EXCHANGE_CREATE_CHILD_SA, true, sa->recv_id);
+	if (p->of_ike)
+		ike_answer_write(p, &m, ke, ke_value);
+	else
+		child_answer_write(&m, &p->request, &o);
+	followup_link_write(ike, p, &m);
+	ext_write(ike, sa, AT_CHILD_RESPONSE, &m);
+	note_rival(sa, p, 0, 0);
+	sa->pending = NULL;
+	if (sa_respond(ike, sa, &m) || !followup_hold(ike, sa, p))
+		create_pending_free(p);
+}
+
 static void pending_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 {
+	unsigned next;
+
 	if (sa->pending == NULL || sa->inbound == NULL)
 		return;
 	if (job->result)
@@ -223,11 +300,14 @@ static void pending_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	else if (sa->state != SA_UP)
 		/* Our own rekey of it was answered while the key exchange ran, or it is to end. */
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "this IKE SA is being closed");
-	else if (sa->pending->of_ike)
-		ike_answer(ike, sa, job);
+	else if (create_secrets_add(&sa->pending->secrets,
+				    bytes_of(job->secret, job->ke->secret_len)))
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "out of memory");
+	else if (ike_suite_addke(pending_suite(sa->pending), 0, &next) != NULL)
+		answer_and_wait(ike, sa, job->ke, bytes_of(job->value, job->ke->resp_len));
 	else
-		child_answer(ike, sa, bytes_of(job->secret, job->ke->secret_len), job->ke,
-			     bytes_of(job->value, job->ke->resp_len));
+		make_and_answer(ike, sa, EXCHANGE_CREATE_CHILD_SA, job->ke,
+				bytes_of(job->value, job->ke->resp_len));
 	create_pending_free(sa->pending);
 	sa->pending = NULL;
 	tasks_run(ike, sa);
@@ -263,14 +343,21 @@ static void ike_request(struct ike *ike, struct ike_sa *sa, const struct create_
 	const struct ike_terms terms = {.protocol = PROTOCOL_IKE,
 					.ike_spi_len = IKE_SPI_LEN,
 					.with_ke = true,
-					.ke_sent = q->ke.method};
+					.ke_sent = q->ke.method,
+					.with_addke = sa->intermediate};
 	struct create_pending *p = sa->pending;
 	const struct bytes body = payloads_find(q->ps, PAYLOAD_SA)->body;
 	char text[IKE_EXPLAIN_MAX];
 	const char *reason = "no reason";
 
 	p->of_ike = true;
+	p->ike_spi = sa_new_spi(ike);
 	enum err e = ike_select(&sa->config->ike, &terms, body, &p->choice, &reason);
+	if (e == ERR_NONE && !rekey_keeps_addke(sa, NULL, &p->choice.suite)) {
+		refuse(ike, sa, NOTIFY_NO_PROPOSAL_CHOSEN, /* N5 */
+		       "the rekey leaves out additional key exchanges that were agreed");
+		goto done;
+	}
 	if (e == ERR_NONE && !p->choice.ke_other && q->ke.method != KE_NONE &&
 	    choice_spi64(&p->choice) != 0) {
 		pending_submit(ike, sa, p->choice.suite.ke, q->ke.data);
@@ -284,6 +371,7 @@ static void ike_request(struct ike *ike, struct ike_sa *sa, const struct create_
 	} else {
 		refuse(ike, sa, NOTIFY_INVALID_SYNTAX, reason); /* N31 and broken payloads */
 	}
+done:
 	create_pending_free(sa->pending);
 	sa->pending = NULL;
 }
@@ -291,6 +379,7 @@ static void ike_request(struct ike *ike, struct ike_sa *sa, const struct create_
 static void child_request(struct ike *ike, struct ike_sa *sa, const struct create_request *q)
 {
 	struct create_pending *p = sa->pending;
+	const struct child_sa *old = p->rekeyed == 0 ? NULL : child_find(ike, p->rekeyed);
 	const struct ke_desc *ke;
 
 	p->request.with_ke = true;
@@ -299,13 +388,16 @@ static void child_request(struct ike *ike, struct ike_sa *sa, const struct creat
 		refuse(ike, sa, p->request.notify, p->request.why);
 	} else if (p->request.choice.ke_other) {
 		refuse_ke(ike, sa, p->request.choice.suite.ke);
+	} else if (old != NULL && !rekey_keeps_addke(sa, old, &p->request.draft.suite)) {
+		refuse(ike, sa, NOTIFY_NO_PROPOSAL_CHOSEN, /* N5 */
+		       "the rekey leaves out additional key exchanges that were agreed");
 	} else {
 		ke = p->request.draft.suite.ke;
 		if (ke != NULL) {
 			pending_submit(ike, sa, ke, q->ke.data);
 			return;
 		}
-		child_answer(ike, sa, (struct bytes){0}, NULL, (struct bytes){0});
+		make_and_answer(ike, sa, EXCHANGE_CREATE_CHILD_SA, NULL, (struct bytes){0});
 	}
 	create_pending_free(sa->pending);
 	sa->pending = NULL;
@@ -325,6 +417,12 @@ static bool rekey_fits(struct ike *ike, struct ike_sa *sa, const struct notify_p
 		sa_log(ike, sa, LOG_INFO, "the peer rekeys a Child SA that is not there");
 		sa_respond_notify(ike, sa, EXCHANGE_CREATE_CHILD_SA, PROTOCOL_ESP, n->spi,
 				  NOTIFY_CHILD_SA_NOT_FOUND, (struct bytes){0});
+		return false;
+	}
+	/* RFC 9370 2.2.4: our own rekey of it has come to its additional key exchanges. */
+	const struct ike_task *t = task_find(sa, TASK_CHILD_REKEY, c->spi_in);
+	if (t != NULL && t->followup) {
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "we are rekeying that Child SA");
 		return false;
 	}
 	if (child_is_leaving(c)) {
@@ -368,6 +466,8 @@ void create_child_request(struct ike *ike, struct ike_sa *sa)
 		return;
 	}
 	ike_random(ike, sa->pending->nonce, CREATE_NONCE_LEN);
+	memcpy(sa->pending->nonce_i, q.nonce.p, q.nonce.n);
+	sa->pending->nonce_i_len = q.nonce.n;
 	sa->pending->request.prefer = -1;
 	if (of_ike) {
 		ike_request(ike, sa, &q);

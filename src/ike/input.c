@@ -4,6 +4,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
 #include "ike/ext/intermediate.h"
 #include "ike/impair.h"
@@ -188,6 +189,9 @@ static void request_dispatch(struct ike *ike, struct ike_sa *sa)
 	case EXCHANGE_CREATE_CHILD_SA:
 		create_child_request(ike, sa);
 		break;
+	case EXCHANGE_IKE_FOLLOWUP_KE:
+		followup_request(ike, sa);
+		break;
 	case EXCHANGE_INFORMATIONAL:
 		info_request(ike, sa);
 		break;
@@ -248,7 +252,7 @@ static uint8_t task_exchange(const struct ike_task *t)
 	case TASK_CHILD_CREATE:
 	case TASK_CHILD_REKEY:
 	case TASK_IKE_REKEY:
-		return EXCHANGE_CREATE_CHILD_SA;
+		return t->followup ? EXCHANGE_IKE_FOLLOWUP_KE : EXCHANGE_CREATE_CHILD_SA;
 	case TASK_CHILD_DELETE:
 	case TASK_IKE_DELETE:
 	case TASK_LIVENESS:

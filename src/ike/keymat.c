@@ -59,12 +59,12 @@ enum err ike_skeyseed(struct crypto *c, const struct prf_desc *p, struct bytes s
 }
 
 enum err ike_skeyseed_rekey(struct crypto *c, const struct prf_desc *old_prf, struct bytes old_d,
-			    struct bytes secret, const struct ike_exchange_values *v,
+			    struct ke_secrets secrets, const struct ike_exchange_values *v,
 			    uint8_t out[PRF_MAX])
 {
-	const struct bytes parts[] = {secret, v->nonce_i, v->nonce_r};
+	const struct bytes parts[] = {secrets.first, v->nonce_i, v->nonce_r, secrets.more};
 
-	return prf(c, old_prf, old_d, parts, 3, out);
+	return prf(c, old_prf, old_d, parts, 4, out);
 }
 
 enum err ike_keys_expand(struct crypto *c, const struct ike_suite *suite, struct bytes skeyseed,
@@ -111,11 +111,11 @@ enum err ike_keys_first(struct crypto *c, const struct ike_suite *suite, struct 
 
 enum err ike_keys_rekey(struct crypto *c, const struct ike_suite *suite,
 			const struct prf_desc *old_prf, const struct ike_keys *old,
-			struct bytes secret, const struct ike_exchange_values *v,
+			struct ke_secrets secrets, const struct ike_exchange_values *v,
 			struct ike_keys *keys)
 {
 	uint8_t seed[PRF_MAX];
-	enum err e = ike_skeyseed_rekey(c, old_prf, ike_keys_d(old), secret, v, seed);
+	enum err e = ike_skeyseed_rekey(c, old_prf, ike_keys_d(old), secrets, v, seed);
 
 	/* RFC 7296 2.18: SKEYSEED by the old PRF, all that follows by the new one. */
 	if (e == ERR_NONE)
@@ -125,10 +125,10 @@ enum err ike_keys_rekey(struct crypto *c, const struct ike_suite *suite,
 }
 
 enum err child_keys_derive(struct crypto *c, const struct prf_desc *p, struct bytes sk_d,
-			   const struct protect_suite *suite, struct bytes secret,
+			   const struct protect_suite *suite, struct ke_secrets secrets,
 			   struct bytes nonce_i, struct bytes nonce_r, struct child_keys *out)
 {
-	const struct bytes parts[] = {secret, nonce_i, nonce_r};
+	const struct bytes parts[] = {secrets.first, nonce_i, nonce_r, secrets.more};
 	size_t encr = encr_keymat_len(suite->encr, suite->key_bits);
 	size_t integ = suite->integ != NULL ? suite->integ->key_len : 0;
 	size_t one = encr + integ;
@@ -136,7 +136,7 @@ enum err child_keys_derive(struct crypto *c, const struct prf_desc *p, struct by
 
 	if (2 * one > sizeof(out->block))
 		return ERR_RANGE;
-	e = prf_plus(c, p, sk_d, parts, 3, out->block, 2 * one);
+	e = prf_plus(c, p, sk_d, parts, 4, out->block, 2 * one);
 	if (e != ERR_NONE) {
 		child_keys_erase(out);
 		return e;

@@ -31,6 +31,13 @@ struct bytes ike_keys_d(const struct ike_keys *keys);
 struct bytes ike_keys_p(const struct ike_keys *keys, bool initiator);
 struct protect_keys ike_keys_protect(const struct ike_keys *keys, bool initiator);
 
+/* What the key exchanges of one CREATE_CHILD_SA gave: the one of its KE payload, and those of the
+ * IKE_FOLLOWUP_KE exchanges after it, one after the other (RFC 9370 2.2.4). Either may be empty. */
+struct ke_secrets {
+	struct bytes first;
+	struct bytes more;
+};
+
 /* What goes into a derivation beside the secret. */
 struct ike_exchange_values {
 	struct bytes nonce_i, nonce_r; /* without payload headers */
@@ -41,9 +48,10 @@ struct ike_exchange_values {
  * of its method. */
 enum err ike_skeyseed(struct crypto *c, const struct prf_desc *p, struct bytes secret,
 		      const struct ike_exchange_values *v, uint8_t out[PRF_MAX]);
-/* out = prf(SK_d, secret | Ni | Nr) with PRF and SK_d of the old SA (RFC 7296 2.18). */
+/* out = prf(SK_d, SK(0) | Ni | Nr | SK(1) | ...) with PRF and SK_d of the old SA (RFC 7296 2.18,
+ * RFC 9370 2.2.4). */
 enum err ike_skeyseed_rekey(struct crypto *c, const struct prf_desc *old_prf, struct bytes old_d,
-			    struct bytes secret, const struct ike_exchange_values *v,
+			    struct ke_secrets secrets, const struct ike_exchange_values *v,
 			    uint8_t out[PRF_MAX]);
 /* The seven keys from SKEYSEED, which has skeyseed.n octets (those of the PRF that made it); prf+
  * is the new suite's. *keys must hold none. */
@@ -55,7 +63,7 @@ enum err ike_keys_first(struct crypto *c, const struct ike_suite *suite, struct 
 			const struct ike_exchange_values *v, struct ike_keys *keys);
 enum err ike_keys_rekey(struct crypto *c, const struct ike_suite *suite,
 			const struct prf_desc *old_prf, const struct ike_keys *old,
-			struct bytes secret, const struct ike_exchange_values *v,
+			struct ke_secrets secrets, const struct ike_exchange_values *v,
 			struct ike_keys *keys);
 
 /* A Child SA's keys; the spans point into the block, so that it must not be copied. */
@@ -65,11 +73,11 @@ struct child_keys {
 	struct protect_keys from_responder;
 };
 
-/* KEYMAT = prf+(SK_d, [secret |] Ni | Nr); secret is empty without a key exchange of its own. The
- * keys of what the exchange's initiator sends come first, encryption before integrity (RFC
- * 7296 2.17). */
+/* KEYMAT = prf+(SK_d, [SK(0) |] Ni | Nr [| SK(1) ...]); without a key exchange of its own no
+ * secret. The keys of what the exchange's initiator sends come first, encryption before integrity
+ * (RFC 7296 2.17). */
 enum err child_keys_derive(struct crypto *c, const struct prf_desc *p, struct bytes sk_d,
-			   const struct protect_suite *suite, struct bytes secret,
+			   const struct protect_suite *suite, struct ke_secrets secrets,
 			   struct bytes nonce_i, struct bytes nonce_r, struct child_keys *out);
 void child_keys_erase(struct child_keys *keys);
 

@@ -64,8 +64,34 @@ void rekey_child_settle(struct ike *ike, struct ike_sa *sa, struct child_sa *old
 		child_delete(ike, old);
 }
 
+static bool suite_has_addke(const struct ike_suite *s, uint16_t method)
+{
+	for (unsigned i = 0; i < IKE_ADDKE_MAX; i++)
+		if (s->addke[i] == method)
+			return true;
+	return false;
+}
+
+bool rekey_keeps_addke(const struct ike_sa *sa, const struct child_sa *old,
+		       const struct ike_suite *now)
+{
+	const struct ike_suite *was = old == NULL ? &sa->suite : &old->suite;
+	unsigned next;
+
+	/* A Child SA that came with IKE_AUTH rests on the IKE SA's exchanges alone: its first rekey
+	 * with one of its own does no less, where the configuration has that. */
+	if (old != NULL && old->suite.ke == NULL)
+		return now->ke == NULL || ike_suite_addke(&sa->suite, 0, &next) == NULL ||
+		       ike_suite_addke(now, 0, &next) != NULL ||
+		       !ike_suites_have_addke(&child_config(old)->esp);
+	for (unsigned i = 0; i < IKE_ADDKE_MAX; i++)
+		if (was->addke[i] != KE_NONE && !suite_has_addke(now, was->addke[i]))
+			return false;
+	return true;
+}
+
 enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, uint64_t our_spi,
-			uint64_t peer_spi, const struct ike_suite *suite, struct bytes secret,
+			uint64_t peer_spi, const struct ike_suite *suite, struct ke_secrets secrets,
 			struct bytes nonce_i, struct bytes nonce_r, struct ike_sa **out)
 {
 	struct ike_sa *sa;
@@ -95,7 +121,7 @@ enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, u
 	sa->local_id = identity_copy(old->local_id);
 	e = sa->remote_id == NULL || sa->local_id == NULL ? ERR_NO_MEMORY : ERR_NONE;
 	if (e == ERR_NONE)
-		e = ike_keys_rekey(ike->crypto, suite, old->suite.prf, &old->keys, secret, &v,
+		e = ike_keys_rekey(ike->crypto, suite, old->suite.prf, &old->keys, secrets, &v,
 				   &sa->keys);
 	if (e) {
 		sa_kill(ike, sa, NULL);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "ike/child.h"
 #include "ike/create_child.h"
+#include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
 #include "ike/impair.h"
 #include "ike/task.h"
@@ -64,6 +65,7 @@ enum err sa_new_with_spi(struct ike *ike, struct ike_sa **out, struct ike_conn *
 	sa->timer.fire = sa_fire;
 	list_init(&sa->tasks);
 	list_init(&sa->children);
+	list_init(&sa->followups);
 	list_init(&sa->of_conn);
 	list_append(&ike->sa_list, &sa->all);
 	table_add(&ike->by_spi, &sa->by_spi);
@@ -252,6 +254,7 @@ void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
 	sa->inbound = NULL;
 	create_pending_free(sa->pending);
 	sa->pending = NULL;
+	followups_free(sa);
 	flight_clear(&sa->answer);
 	reassembly_free(sa->reassembly);
 	sa->reassembly = NULL;
@@ -295,7 +298,8 @@ static uint64_t children_deadline(const struct ike_sa *sa)
 
 void sa_schedule(struct ike *ike, struct ike_sa *sa)
 {
-	uint64_t at = EARLIER(tasks_deadline(sa), children_deadline(sa));
+	uint64_t at =
+	    EARLIER(EARLIER(tasks_deadline(sa), children_deadline(sa)), followup_deadline(sa));
 	const uint64_t times[] = {
 	    sa->expire_at,
 	    sa->state == SA_UP ? sa->rekey_at : 0,

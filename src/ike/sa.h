@@ -106,9 +106,10 @@ struct ike_sa {
 	bool unsettled : 1; /* made by the peer's rekey while ours is under way: starts nothing */
 	bool redundant : 1; /* lost a collision of rekeys; its end is no event */
 	struct list tasks;  /* ike_task: under way and waiting */
-	struct ike_inbound *inbound;       /* the request that waits for a job, or NULL */
-	struct create_pending *pending;    /* create_child.h: what that request asks for */
-	struct ike_flight answer;          /* our last response, for retransmitted requests */
+	struct ike_inbound *inbound;    /* the request that waits for a job, or NULL */
+	struct create_pending *pending; /* create_child.h: what that request asks for */
+	struct list followups;          /* create_pending: series that go on with IKE_FOLLOWUP_KE */
+	struct ike_flight answer;       /* our last response, for retransmitted requests */
 	struct ike_reassembly *reassembly; /* of a request that comes in fragments */
 	struct list children;
 	struct ike_setup *setup;

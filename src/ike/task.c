@@ -165,7 +165,7 @@ void task_postpone(struct ike *ike, struct ike_sa *sa, struct ike_task *t, uint6
 	flight_clear(&t->request);
 	reassembly_free(t->reassembly);
 	t->reassembly = NULL;
-	t->started = t->in_flight = false;
+	t->started = t->in_flight = t->followup = false;
 	t->tries = 0;
 	t->not_before = ike->now + delay;
 	list_remove(&t->of_sa);

@@ -26,6 +26,8 @@ struct ike_task {
 	uint8_t kind;       /* enum task_kind */
 	bool started : 1;   /* left the queue: a job or a request is under way */
 	bool in_flight : 1; /* the request was sent */
+	bool followup : 1;  /* it is an IKE_FOLLOWUP_KE (ext/followup.c) */
+	uint8_t restarts;   /* of a series that the peer has lost */
 	uint64_t serial;
 	uint64_t not_before; /* not to be started sooner; 0: at once */
 	uint32_t message_id;

@@ -1,6 +1,7 @@
 /* What an IKE SA does in its own time: rekeys, reauthentication, liveness, NAT keepalives, ends. */
 #include "base/mem.h"
 #include "ike/child.h"
+#include "ike/ext/followup.h"
 #include "ike/task.h"
 
 #define SECOND     UINT64_C(1000000)
@@ -183,6 +184,7 @@ void sa_tick(struct ike *ike, struct ike_sa *sa)
 	}
 	if (sa->keepalive_at != 0 && sa->keepalive_at <= ike->now)
 		keepalive(ike, sa);
+	followup_expire(ike, sa);
 	tasks_tick(ike, sa);
 }
 

@@ -139,8 +139,8 @@ static enum err keys_next(struct ike *ike, struct ike_sa *sa, struct bytes secre
 	    .spi_r = sa->spi_r,
 	};
 	struct ike_keys fresh = {0};
-	enum err e =
-	    ike_keys_rekey(ike->crypto, &sa->suite, sa->suite.prf, &sa->keys, secret, &v, &fresh);
+	enum err e = ike_keys_rekey(ike->crypto, &sa->suite, sa->suite.prf, &sa->keys,
+				    (struct ke_secrets){.first = secret}, &v, &fresh);
 
 	if (e)
 		return e;

@@ -145,7 +145,8 @@ static void rekeyed_keys_gcm(void **state)
 	put(&seed, spis, sizeof(spis));
 	hmac_plus("SHA384", skeyseed, 32, &seed, all, sizeof(all));
 
-	assert_int_equal(ike_keys_rekey(crypto, &new, old.prf, &first, BYTES_OF(secret), &v, &keys),
+	assert_int_equal(ike_keys_rekey(crypto, &new, old.prf, &first,
+					(struct ke_secrets){BYTES_OF(secret), {0}}, &v, &keys),
 			 ERR_NONE);
 	assert_int_equal(keys.len, sizeof(all));
 	assert_span(ike_keys_d(&keys), all, 48);
@@ -216,7 +217,8 @@ static void child_keys(void **state)
 	put(&seed, nr, sizeof(nr));
 	hmac_plus("SHA256", d, sizeof(d), &seed, all, sizeof(all));
 	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(d), &s.protect,
-					   bytes_of(NULL, 0), BYTES_OF(ni), BYTES_OF(nr), &keys),
+					   (struct ke_secrets){0}, BYTES_OF(ni), BYTES_OF(nr),
+					   &keys),
 			 ERR_NONE);
 	assert_span(keys.from_initiator.encr, all, 16);
 	assert_span(keys.from_initiator.integ, all + 16, 32);
@@ -230,8 +232,9 @@ static void child_keys(void **state)
 	put(&seed, nr, sizeof(nr));
 	s = suite(ENCR_CHACHA20_POLY1305, 0, 0, PRF_HMAC_SHA2_512);
 	hmac_plus("SHA512", d, sizeof(d), &seed, all, 72);
-	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(d), &s.protect, BYTES_OF(secret),
-					   BYTES_OF(ni), BYTES_OF(nr), &keys),
+	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(d), &s.protect,
+					   (struct ke_secrets){BYTES_OF(secret), {0}}, BYTES_OF(ni),
+					   BYTES_OF(nr), &keys),
 			 ERR_NONE);
 	assert_span(keys.from_initiator.encr, all, 36);
 	assert_int_equal(keys.from_initiator.integ.n, 0);
