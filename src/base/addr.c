@@ -94,8 +94,8 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 
 bool path_equal(const struct path *a, const struct path *b)
 {
-	return a->natt == b->natt && endpoint_equal(&a->local, &b->local) &&
-	       endpoint_equal(&a->remote, &b->remote);
+	return a->natt == b->natt && a->stream == b->stream &&
+	       endpoint_equal(&a->local, &b->local) && endpoint_equal(&a->remote, &b->remote);
 }
 
 enum err addr_parse(struct addr *a, const char *text)

@@ -24,13 +24,21 @@ struct endpoint {
 	uint16_t port; /* host byte order */
 };
 
-/* Where a datagram came from and to, or is to go. `natt` says that it travels on port 4500 with the
- * four-octet non-ESP marker (RFC 3948 2.2); the marker itself is net/'s business alone. */
+/* Where a message came from and to, or is to go. Over UDP `natt` says that it travels on port 4500
+ * with the four-octet non-ESP marker (RFC 3948 2.2); the marker itself is net/'s business alone.
+ * `stream` is the number of a TCP connection (RFC 9329), 0 for UDP; then natt is false and the
+ * ports are TCP's. */
 struct path {
 	struct endpoint local;
 	struct endpoint remote;
 	bool natt;
+	uint32_t stream;
 };
+
+/* Numbers of streams, so that they tell by themselves: who opened it, and that its lengths are of
+ * the longer kind (net/stream.h). A number is not used again soon. */
+#define STREAM_OURS 0x80000000U
+#define STREAM_LONG 0x40000000U
 
 /* An inclusive range of addresses of one family. */
 struct addr_range {

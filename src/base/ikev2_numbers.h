@@ -455,6 +455,10 @@ enum {
 	CERT_X509_BUNDLE_INLINE = 201,
 	/* draft-nir-ipsecme-big-payload; our own choice */
 	NOTIFY_BIG_PAYLOAD_SUPPORTED = 52101,
+	/* draft-ietf-ipsecme-ikev2-reliable-transport; our own choice until IANA has one */
+	NOTIFY_SEPARATE_TRANSPORTS = 52102,
+	/* longer lengths of frames in a stream (net/stream.h); our own choice */
+	NOTIFY_TCP_LONG_LENGTH_SUPPORTED = 52106,
 };
 
 #endif

@@ -54,6 +54,7 @@ static void put_path(struct writer *w, const struct path *p)
 	put_endpoint(w, &p->local);
 	put_endpoint(w, &p->remote);
 	put_bool(w, p->natt);
+	writer_u32(w, p->stream);
 }
 
 static struct path get_path(struct reader *r)
@@ -62,6 +63,7 @@ static struct path get_path(struct reader *r)
 	p.local = get_endpoint(r);
 	p.remote = get_endpoint(r);
 	p.natt = get_bool(r);
+	p.stream = reader_u32(r);
 	return p;
 }
 

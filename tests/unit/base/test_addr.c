@@ -118,7 +118,7 @@ static void steps_carry_and_wrap(void **state)
 
 static void paths_compare_in_all_parts(void **state)
 {
-	struct path a = {{addr_v4(1), 500}, {addr_v4(2), 500}, false};
+	struct path a = {{addr_v4(1), 500}, {addr_v4(2), 500}, false, 0};
 	struct path b = a;
 
 	(void)state;
@@ -132,6 +132,9 @@ static void paths_compare_in_all_parts(void **state)
 	b.remote.addr = addr_v4(3);
 	assert_false(path_equal(&a, &b));
 	assert_false(endpoint_equal(&a.remote, &b.remote));
+	b = a;
+	b.stream = STREAM_OURS | 1;
+	assert_false(path_equal(&a, &b));
 }
 
 static void ranges_have_text(void **state)

@@ -40,7 +40,7 @@ static inline void sample_fill(struct sample *s)
 	    .policy = 7,
 	    .spi_in = 0x1001,
 	    .spi_out = 0x2002,
-	    .outer = {{addr_v4(0x0a630001), 4500}, {addr_v4(0x0a630002), 4500}, true},
+	    .outer = {{addr_v4(0x0a630001), 4500}, {addr_v4(0x0a630002), 4500}, true, 0x40000007U},
 	    .udp_encap = true,
 	    .follow_peer = true,
 	    .esn = true,
