@@ -7,41 +7,51 @@
 #include "crypto/words.h"
 
 /* Suites with a name. RFC 8247 and RFC 8221 say what an implementation must have; a default offer
- * need not hold all of it, and long ones hang some peers, so each is two proposals at most.
+ * need not hold all of it, and long ones hang some peers, so each is three proposals at most.
  *
- * default: AEAD first (AES-GCM is what hardware does well, ChaCha20-Poly1305 where it does not);
- *   then the MUST of RFC 8247 2.1 to 2.4 for peers that have nothing else: AES-CBC with
- *   HMAC-SHA2-256. Groups: Curve25519 first for speed, P-384 and P-256 for those that want NIST's,
- *   MODP-2048 because RFC 8247 2.4 makes it the one MUST. For ESP a key exchange of its own is
- *   offered but not insisted on ("none"), and both sequence number lengths, the long one first.
- * modern: AEAD, elliptic curves, and nothing below 128 bits of strength; ESP with its own exchange.
- * cnsa2: the symmetric half of CNSA 2.0 with the group that it names until ML-KEM-1024 takes over.
- * compat: default and what older gateways are set to.
+ * default: hybrid with ML-KEM first (draft-ietf-ipsecme-ikev2-mlkem); then the same without it, for
+ *   peers that do not know it yet; then the MUST of RFC 8247 2.1 to 2.4 for peers that have nothing
+ *   else: AES-CBC with HMAC-SHA2-256. Groups: Curve25519 first for speed, P-384 and P-256 for those
+ *   that want NIST's, MODP-2048 because RFC 8247 2.4 makes it the one MUST. For ESP a key exchange
+ * of its own is offered but not insisted on ("none"), and both sequence number lengths, the long
+ * one first. pq: as default, but never without ML-KEM. pq-conservative: three post-quantum methods
+ * of three kinds at once; the large ones want TCP. bsi: curves and methods that BSI TR-02102 names.
+ * cnsa2: CNSA 2.0. modern: AEAD, elliptic curves, and nothing below 128 bits of strength; ESP with
+ * its own exchange. compat: default and what older gateways are set to.
  */
+#define AEADS   "aes256gcm-aes128gcm-chacha20poly1305"
+#define PRFS    "prfsha384-prfsha256"
+#define HYBRIDS "x25519+mlkem768-ecp384+mlkem1024-ecp256+mlkem768"
+#define CURVES  "x25519-ecp384-ecp256"
+#define CBC     "aes256cbc-aes128cbc-sha256"
+
 static const struct {
 	const char *name;
 	const char *ike;
 	const char *esp;
 } named[] = {
     {"default",
-     "aes256gcm-aes128gcm-chacha20poly1305-prfsha384-prfsha256-x25519-ecp384-ecp256-modp2048,"
-     "aes256cbc-aes128cbc-sha256-prfsha256-x25519-ecp384-ecp256-modp2048",
-     "aes256gcm-aes128gcm-chacha20poly1305-x25519-ecp384-ecp256-modp2048-none,"
-     "aes256cbc-aes128cbc-sha256-x25519-ecp384-ecp256-modp2048-none"},
-    {"modern", "aes256gcm-chacha20poly1305-aes128gcm-prfsha384-prfsha256-x25519-ecp384-ecp256",
-     "aes256gcm-chacha20poly1305-aes128gcm-x25519-ecp384-ecp256"},
-    {"cnsa2", "aes256gcm-prfsha384-ecp384", "aes256gcm-ecp384"},
+     AEADS "-" PRFS "-" HYBRIDS "," AEADS "-" PRFS "-" CURVES "-modp2048," CBC "-prfsha256-" CURVES
+	   "-modp2048",
+     AEADS "-" HYBRIDS "-" CURVES "-modp2048-none," CBC "-" CURVES "-modp2048-none"},
+    {"pq", AEADS "-" PRFS "-" HYBRIDS, AEADS "-" HYBRIDS},
+    {"pq-conservative", "aes256gcm-prfsha384-x25519+mlkem768+frodo1344shake+mceliece6688128",
+     "aes256gcm-x25519+mlkem768"},
+    {"bsi", "aes256gcm-prfsha384-ecp384bp+mlkem1024-ecp384+mlkem1024-ecp512bp+mlkem1024",
+     "aes256gcm-ecp384bp+mlkem1024-ecp384+mlkem1024-ecp512bp+mlkem1024"},
+    {"cnsa2", "aes256gcm-prfsha384-ecp384+mlkem1024", "aes256gcm-ecp384+mlkem1024"},
+    {"modern", AEADS "-" PRFS "-" HYBRIDS "," AEADS "-" PRFS "-" CURVES,
+     AEADS "-" HYBRIDS "-" CURVES},
     {"compat",
-     "aes256gcm-aes128gcm-chacha20poly1305-prfsha384-prfsha256-prfsha512-x25519-ecp384-ecp256-"
-     "modp2048-modp3072-modp4096,"
-     "aes256cbc-aes128cbc-sha256-sha384-sha512-prfsha256-prfsha384-prfsha512-x25519-ecp384-ecp256-"
-     "modp2048-modp3072-modp4096",
-     "aes256gcm-aes128gcm-chacha20poly1305-x25519-ecp384-ecp256-modp2048-modp3072-modp4096-none,"
-     "aes256cbc-aes128cbc-sha256-sha384-sha512-x25519-ecp384-ecp256-modp2048-modp3072-modp4096-"
-     "none"},
+     AEADS "-" PRFS "-" HYBRIDS "," AEADS "-" PRFS "-prfsha512-" CURVES
+	   "-modp2048-modp3072-modp4096," CBC "-sha384-sha512-prfsha256-prfsha384-prfsha512-" CURVES
+	   "-modp2048-modp3072-modp4096",
+     AEADS "-" HYBRIDS "-" CURVES "-modp2048-modp3072-modp4096-none," CBC "-sha384-sha512-" CURVES
+	   "-modp2048-modp3072-modp4096-none"},
 };
 
-#define N_NAMED (sizeof(named) / sizeof(named[0]))
+#define KE_INIT_MAX 2048 /* ML-KEM-1024 and every classical group */
+#define N_NAMED     (sizeof(named) / sizeof(named[0]))
 
 struct parsing {
 	struct ike_suites *out;
@@ -205,6 +215,14 @@ static enum err chains_end(const struct parsing *ps, struct ike_proposal *p, str
 	return ERR_NONE;
 }
 
+/* The public value fits the first datagram, which cannot be fragmented (RFC 7383 2.3). */
+static bool fits_init(const struct ike_transform *t)
+{
+	const struct ke_desc *ke = t->type == TRANSFORM_KE ? ke_find(t->id) : NULL;
+
+	return ke == NULL || ke->init_len <= KE_INIT_MAX;
+}
+
 /* "x25519+mlkem768": the first method is the key exchange itself, the others come after it in their
  * order. *length is how many came after it, when it is a key exchange at all. */
 static enum err add_chain(const struct parsing *ps, struct ike_proposal *p, struct bytes word,
@@ -224,9 +242,16 @@ static enum err add_chain(const struct parsing *ps, struct ike_proposal *p, stru
 			return fail(ps, piece, "only key exchange methods are joined by +");
 		if (place > IKE_ADDKE_MAX)
 			return fail(ps, piece, "more than seven additional key exchanges");
+		if (place == 0 && p->protocol == PROTOCOL_IKE && !fits_init(&t))
+			return fail(ps, piece,
+				    "its key is too large for IKE_SA_INIT; it can follow "
+				    "another one, as in x25519+frodo976shake");
 		if (place > 0)
 			t.type = (uint8_t)(TRANSFORM_ADDKE1 + place - 1);
-		e = chain ? chain_add(ps, p, piece, t) : add_transform(ps, p, piece, t);
+		/* "x25519+mlkem768-x25519": the second one is the shorter chain. */
+		e = chain || (t.type == TRANSFORM_KE && has_type(p, TRANSFORM_ADDKE1))
+			? chain_add(ps, p, piece, t)
+			: add_transform(ps, p, piece, t);
 		if (e)
 			return e;
 		place++;

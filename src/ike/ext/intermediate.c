@@ -146,7 +146,6 @@ static enum err keys_next(struct ike *ike, struct ike_sa *sa, struct bytes secre
 		return e;
 	ike_keys_free(&sa->keys);
 	sa->keys = fresh;
-	sa->iv_counter = 0; /* of a new key */
 	return ERR_NONE;
 }
 

@@ -114,7 +114,8 @@ static void proposals_are_complete(void **state)
 		       "aes192gcm");
 }
 
-static const char *const names[] = {"default", "modern", "cnsa2", "compat"};
+static const char *const names[] = {"default", "modern",          "cnsa2", "compat",
+				    "pq",      "pq-conservative", "bsi"};
 
 /* Whatever has a name parses for both protocols, and holds nothing weak. */
 static void named_suites_parse(void **state)
@@ -129,7 +130,7 @@ static void named_suites_parse(void **state)
 			if (ike_suites_parse(&s, protocol, names[i], &word, &reason) != ERR_NONE)
 				fail_msg("%s: %.*s: %s", names[i], (int)word.n,
 					 (const char *)word.p, reason);
-			assert_in_range(s.n, 1, 2);
+			assert_in_range(s.n, 1, 3);
 			for (size_t k = 0; k < s.n; k++)
 				for (size_t t = 0; t < s.proposals[k].n; t++) {
 					struct algorithm_word a = {
@@ -141,9 +142,29 @@ static void named_suites_parse(void **state)
 				}
 		}
 	}
-	assert_text(PROTOCOL_IKE, "cnsa2", 0, "aes256gcm-prfsha384-ecp384");
+	assert_text(PROTOCOL_IKE, "cnsa2", 0, "aes256gcm-prfsha384-ecp384+mlkem1024");
 	assert_text(PROTOCOL_IKE, "cnsa2, aes128gcm-prfsha256-x25519", 1,
 		    "aes128gcm-prfsha256-x25519");
+}
+
+/* RFC 9370 2.2.1: a chain's methods by place; what a shorter chain lacks may be left out. */
+static void chains_are_read(void **state)
+{
+	(void)state;
+	assert_text(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519+mlkem768+frodo976shake", 0,
+		    "aes256gcm-prfsha384-x25519+mlkem768+frodo976shake");
+	assert_text(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519+mlkem768-ecp384+mlkem1024", 0,
+		    "aes256gcm-prfsha384-x25519/ecp384+mlkem768/mlkem1024");
+	assert_text(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519+mlkem768-x25519", 0,
+		    "aes256gcm-prfsha384-x25519+mlkem768/none");
+	assert_refused(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519+", "x25519+");
+	assert_refused(PROTOCOL_IKE, "aes256gcm-prfsha384-x25519+sha256", "sha256");
+	assert_refused(PROTOCOL_IKE, "aes256gcm-prfsha384-mceliece6688128", "mceliece6688128");
+	assert_refused(PROTOCOL_IKE, "aes256gcm-prfsha384-frodo976aes+x25519", "frodo976aes");
+	assert_refused(PROTOCOL_IKE,
+		       "aes256gcm-prfsha384-x25519+ecp256+ecp384+ecp521+x448+modp2048+modp3072+"
+		       "modp4096+modp6144",
+		       "modp6144");
 }
 
 /* Weak ones work when they are spelled out. */
@@ -162,12 +183,13 @@ static void default_is_short_and_complete(void **state)
 
 	(void)state;
 	ike_suites_default(&s, PROTOCOL_IKE);
-	assert_int_equal(s.n, 2);
+	assert_int_equal(s.n, 3);
+	assert_true(ike_suites_have_addke(&s));
 	assert_true(ike_offer_has_ke(&s, KE_MODP_2048));
 	assert_int_equal(ike_offer_first_ke(&s)->id, KE_CURVE25519);
 	ike_offer_write(&w, &s, bytes_of(NULL, 0), true);
 	assert_true(writer_ok(&w));
-	assert_in_range(w.n, 100, 250);
+	assert_in_range(w.n, 100, 350);
 	ike_suites_default(&s, PROTOCOL_ESP);
 	assert_int_equal(s.n, 2);
 	assert_true(ike_offer_has_ke(&s, KE_MODP_2048));
@@ -236,6 +258,7 @@ int main(void)
 	    cmocka_unit_test(aead_and_others_stay_apart),
 	    cmocka_unit_test(proposals_are_complete),
 	    cmocka_unit_test(named_suites_parse),
+	    cmocka_unit_test(chains_are_read),
 	    cmocka_unit_test(weak_must_be_spelled),
 	    cmocka_unit_test(default_is_short_and_complete),
 	    cmocka_unit_test(offers_number_proposals_and_drop_ke),
