@@ -135,7 +135,6 @@ enum err faults_set(struct faults *f, const char *text)
 	return ERR_NONE;
 }
 
-#ifdef POSTERN_FAULTS
 bool fault_active(struct faults *f, enum fault which)
 {
 	if (f == NULL || !f->state[which].on)
@@ -153,4 +152,3 @@ uint64_t fault_arg(const struct faults *f, enum fault which, uint64_t otherwise)
 		return otherwise;
 	return f->state[which].arg;
 }
-#endif

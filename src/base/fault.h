@@ -1,7 +1,8 @@
 /* Named faults: ways in which a daemon built for tests (-Dfaults=true) breaks the protocol or its
  * own machinery on purpose, switched on at run time by name. A registry is a plain value that its
  * owner passes to whoever may misbehave; there is no global one. In a build without
- * POSTERN_FAULTS fault_active() is the constant false, and the code behind it disappears.
+ * POSTERN_FAULTS fault_active() is the constant false, and the code behind it disappears, with the
+ * names.
  *
  * A fault fires each time that fault_active() is asked, until its count is used up. Its argument
  * is a number whose meaning is beside its name in fault_list(). */
@@ -91,15 +92,13 @@ struct fault_info {
 	const char *help; /* what it does, and what the argument means */
 };
 
+#ifdef POSTERN_FAULTS
 /* FAULT_COUNT entries, in the order of enum fault. */
 const struct fault_info *fault_list(void);
-
 /* "NAME", "NAME=ARG", "NAME=ARG*COUNT" or "NAME*COUNT"; several with commas between. "NAME=off"
  * switches one off, "off" all. ERR_NOT_FOUND: no such name, ERR_SYNTAX: a malformed number;
  * nothing of the text has been set then. */
 enum err faults_set(struct faults *f, const char *text);
-
-#ifdef POSTERN_FAULTS
 /* f may be NULL. Counts one firing. */
 bool fault_active(struct faults *f, enum fault which);
 /* The argument, or `otherwise` when none was given. Does not count. */

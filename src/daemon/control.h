@@ -50,7 +50,9 @@ void control_stats(struct control *c, const struct plane_stats *stats);
  * or NULL. wall and now are the same moment on both clocks, in microseconds. */
 json_t *status_json(struct ike *ike, const char *name, uint64_t wall, uint64_t now);
 json_t *status_totals(const struct ike *ike);
+#ifdef POSTERN_FAULTS
 json_t *status_faults(const struct faults *f);
+#endif
 json_t *status_plane(const struct plane_stats *stats);
 
 #endif

@@ -251,6 +251,7 @@ json_t *status_totals(const struct ike *ike)
 	return o;
 }
 
+#ifdef POSTERN_FAULTS
 json_t *status_faults(const struct faults *f)
 {
 	const struct fault_info *names = fault_list();
@@ -272,6 +273,7 @@ json_t *status_faults(const struct faults *f)
 	}
 	return list;
 }
+#endif
 
 json_t *status_plane(const struct plane_stats *stats)
 {
