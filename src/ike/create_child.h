@@ -80,6 +80,8 @@ void create_rival_set(struct create_rival *rival, struct bytes nonce_a, struct b
 /* True: the exchange with these nonces has the lowest of the four, so its SA is the one to go. */
 bool create_loses(const struct create_rival *rival, struct bytes nonce_a, struct bytes nonce_b);
 
+/* Exchanges of ours about Child SAs are under way (RFC 7296 2.25.2). */
+bool create_busy_with_children(struct ike_sa *sa);
 void create_pending_free(struct create_pending *p);
 const struct ike_suite *pending_suite(const struct create_pending *p);
 /* Responder: the series that is sa->pending is complete; makes the SA and answers with the last KE

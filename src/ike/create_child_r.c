@@ -37,7 +37,7 @@ void create_pending_free(struct create_pending *p)
 	mem_free_secret(p, sizeof(*p));
 }
 
-static bool busy_with_children(struct ike_sa *sa)
+bool create_busy_with_children(struct ike_sa *sa)
 {
 	LIST_EACH (&sa->tasks, node) {
 		const struct ike_task *t = CONTAINER_OF(node, struct ike_task, of_sa);
@@ -455,7 +455,7 @@ void create_child_request(struct ike *ike, struct ike_sa *sa)
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "this IKE SA is being closed");
 		return;
 	}
-	if (of_ike ? busy_with_children(sa) : rekeying_ike(sa)) {
+	if (of_ike ? create_busy_with_children(sa) : rekeying_ike(sa)) {
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE,
 		       of_ike ? "a Child SA is being negotiated" : "the IKE SA is being rekeyed");
 		return;

@@ -65,7 +65,7 @@ void info_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t, struc
 	if (kind == TASK_CHILD_DELETE) {
 		/* Whatever the answer holds, the peer's half is gone with it or was before. */
 		c = child_find(ike, t->child_spi);
-		if (c != NULL && c->sa == sa)
+		if (c != NULL) /* it may have moved to a successor of this IKE SA */
 			child_remove(ike, c, "deleted");
 	}
 	task_done(ike, sa, t);

@@ -1,6 +1,7 @@
 #include "ike/task.h"
 
 #include "base/mem.h"
+#include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
 
 const char *task_kind_name(enum task_kind k)
@@ -227,7 +228,7 @@ void tasks_run(struct ike *ike, struct ike_sa *sa)
 	if (sa->send_id - oldest >= window)
 		return;
 	/* Starting one may end it at once and come back here: begin anew after each. */
-	if (started >= window || alone)
+	if (started >= window || alone || followup_of_ike(sa))
 		return;
 	LIST_EACH (&sa->tasks, next) {
 		struct ike_task *t = task_of(next);

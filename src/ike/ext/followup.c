@@ -134,19 +134,21 @@ static void response_finished(struct ike *ike, struct ike_sa *sa, struct ike_job
 		create_complete(ike, sa, t);
 }
 
-/* STATE_NOT_FOUND: the whole series is void; once more from the start, but not for ever. */
-static void series_lost(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
+/* STATE_NOT_FOUND, or the peer is busy: the whole series is void; once more from the start, but not
+ * for ever. */
+static void series_lost(struct ike *ike, struct ike_sa *sa, struct ike_task *t, bool forgotten)
 {
 	struct child_sa *old = child_find(ike, t->child_spi);
 
-	if (++t->restarts > RESTARTS_MAX) {
+	if (forgotten && ++t->restarts > RESTARTS_MAX) {
 		create_failed(ike, sa, t, "the peer forgets every series of key exchanges");
 		sa_delete(ike, sa, "rekeying it does not succeed"); /* RFC 9370 2.2.4: MUST */
 		return;
 	}
 	if (old != NULL && old->sa == sa && old->state == CHILD_REKEYING)
 		old->state = CHILD_UP;
-	sa_log(ike, sa, LOG_INFO, "the peer has lost the series of key exchanges; beginning anew");
+	sa_log(ike, sa, LOG_INFO, "the peer %s; the series of key exchanges begins anew",
+	       forgotten ? "has forgotten it" : "is busy");
 	task_postpone(ike, sa, t, SECOND + ike_random_below(ike, SECOND));
 }
 
@@ -164,8 +166,8 @@ void followup_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
 
 	t->response = in;
 	if (payloads_error(ps, &n)) {
-		if (n.type == NOTIFY_STATE_NOT_FOUND) {
-			series_lost(ike, sa, t);
+		if (n.type == NOTIFY_STATE_NOT_FOUND || n.type == NOTIFY_TEMPORARY_FAILURE) {
+			series_lost(ike, sa, t, n.type == NOTIFY_STATE_NOT_FOUND);
 			return;
 		}
 		snprintf(why, sizeof(why), "the peer answered %s", notify_name(n.type, name));
@@ -255,6 +257,14 @@ uint64_t followup_deadline(const struct ike_sa *sa)
 	return at;
 }
 
+bool followup_of_ike(const struct ike_sa *sa)
+{
+	for (struct list *node = sa->followups.next; node != &sa->followups; node = node->next)
+		if (pending_of(node)->of_ike)
+			return true;
+	return false;
+}
+
 static struct create_pending *pending_take(struct ike_sa *sa, struct bytes link)
 {
 	LIST_EACH (&sa->followups, node) {
@@ -291,6 +301,11 @@ static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	}
 	ike_suite_addke(pending_suite(p), p->addke_place, &next);
 	p->addke_place = next;
+	if (ike_suite_addke(pending_suite(p), next, &next) == NULL && p->of_ike &&
+	    create_busy_with_children(sa)) {
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "a Child SA is being negotiated");
+		return;
+	}
 	if (ike_suite_addke(pending_suite(p), next, &next) == NULL) {
 		create_answer_last(ike, sa, job->ke, bytes_of(job->value, job->ke->resp_len));
 		return;

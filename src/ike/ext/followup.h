@@ -22,6 +22,9 @@ void followup_request(struct ike *ike, struct ike_sa *sa);
 /* Forgets series that the peer does not go on with. */
 void followup_expire(struct ike *ike, struct ike_sa *sa);
 void followups_free(struct ike_sa *sa);
+/* A series of the peer's that rekeys the IKE SA is under way: nothing about its Child SAs may be
+ * begun (RFC 7296 2.25.2). */
+bool followup_of_ike(const struct ike_sa *sa);
 uint64_t followup_deadline(const struct ike_sa *sa);
 
 #endif
