@@ -109,6 +109,7 @@ static const int common_calls[] = {
     SCMP_SYS(lseek),
     SCMP_SYS(madvise),
     SCMP_SYS(mremap),
+    SCMP_SYS(munlock), /* Botan's destructors, at exit */
     SCMP_SYS(munmap),
     SCMP_SYS(newfstatat), /* glibc's fstat(); the root directory is empty */
     SCMP_SYS(poll),
