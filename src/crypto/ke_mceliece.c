@@ -1,23 +1,26 @@
 /* Classic McEliece by libmceliece (draft-smyslov-ipsecme-ikev2-mceliece). The library has no heap:
  * it works on the caller's stack, as measured below, and in the buffers that it is given. */
+#include <alloca.h>
 #include <mceliece.h>
 #include <stdbool.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/ikev2_numbers.h"
 #include "base/mem.h"
 #include "crypto/crypto.h"
 #include "crypto/ke_method.h"
 
-/* Stack that the library's functions use, the largest set's, rounded up: making a key takes
- * 1276016 octets, decapsulation 111616 and encapsulation 9368. */
-#define STACK_OF_KEYPAIR (1344 * 1024)
-#define STACK_OF_OTHERS  (128 * 1024)
+/* Stack that encapsulation and decapsulation use at most, as measured and rounded up. */
+#define STACK_OF_ENC (16 * 1024)
+#define STACK_OF_DEC (128 * 1024)
 
 #define KEY_SEED_LEN 32 /* all that making a key draws */
 
 struct set {
 	uint16_t id;
 	uint16_t private_len;
+	uint32_t stack; /* that making a key uses, as measured and rounded up */
 	void (*keypair)(unsigned char *public_key, unsigned char *private_key);
 	int (*enc)(unsigned char *ciphertext, unsigned char *secret,
 		   const unsigned char *public_key);
@@ -26,15 +29,15 @@ struct set {
 };
 
 static const struct set sets[] = {
-    {KE_MCELIECE_348864, mceliece348864f_SECRETKEYBYTES, mceliece348864f_keypair,
+    {KE_MCELIECE_348864, mceliece348864f_SECRETKEYBYTES, 480 * 1024, mceliece348864f_keypair,
      mceliece348864f_enc, mceliece348864f_dec},
-    {KE_MCELIECE_460896, mceliece460896f_SECRETKEYBYTES, mceliece460896f_keypair,
+    {KE_MCELIECE_460896, mceliece460896f_SECRETKEYBYTES, 704 * 1024, mceliece460896f_keypair,
      mceliece460896f_enc, mceliece460896f_dec},
-    {KE_MCELIECE_6688128, mceliece6688128f_SECRETKEYBYTES, mceliece6688128f_keypair,
+    {KE_MCELIECE_6688128, mceliece6688128f_SECRETKEYBYTES, 960 * 1024, mceliece6688128f_keypair,
      mceliece6688128f_enc, mceliece6688128f_dec},
-    {KE_MCELIECE_6960119, mceliece6960119f_SECRETKEYBYTES, mceliece6960119f_keypair,
+    {KE_MCELIECE_6960119, mceliece6960119f_SECRETKEYBYTES, 1120 * 1024, mceliece6960119f_keypair,
      mceliece6960119f_enc, mceliece6960119f_dec},
-    {KE_MCELIECE_8192128, mceliece8192128f_SECRETKEYBYTES, mceliece8192128f_keypair,
+    {KE_MCELIECE_8192128, mceliece8192128f_SECRETKEYBYTES, 1280 * 1024, mceliece8192128f_keypair,
      mceliece8192128f_enc, mceliece8192128f_dec},
 };
 
@@ -68,18 +71,20 @@ void randombytes_internal_void_voidstar_longlong(void *buf, long long n)
 
 /* The library leaves its matrices and the permutation on the stack: below the frame of the caller,
  * where these write. */
-static __attribute__((noinline)) void erase_stack_of_keypair(void)
+static __attribute__((noinline)) void erase_stack(size_t n)
 {
-	uint8_t room[STACK_OF_KEYPAIR];
-
-	mem_erase(room, sizeof(room));
+	mem_erase(alloca(n), n);
 }
 
-static __attribute__((noinline)) void erase_stack_of_others(void)
+/* Gives the pages back, too: a thread may live long and seldom make a key. */
+static __attribute__((noinline)) void return_stack(size_t n)
 {
-	uint8_t room[STACK_OF_OTHERS];
+	uint8_t *room = alloca(n);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t skip = (page - (uintptr_t)room % page) % page;
 
-	mem_erase(room, sizeof(room));
+	mem_erase(room, n);
+	(void)madvise(room + skip, (n - skip) / page * page, MADV_DONTNEED);
 }
 
 static enum err mceliece_generate(struct ke_private *private, const uint8_t seed[KE_SEED_LEN],
@@ -101,7 +106,7 @@ static enum err mceliece_generate(struct ke_private *private, const uint8_t seed
 	drawn_from = &s;
 	set->keypair(public_value, private->octets);
 	drawn_from = NULL;
-	erase_stack_of_keypair();
+	return_stack(set->stack);
 	if (s.failed)
 		e = ERR_CRYPTO;
 	ke_stream_close(&s);
@@ -133,7 +138,7 @@ static enum err mceliece_respond(const struct ke_desc *d, const uint8_t seed[KE_
 	if (set_of(d)->enc(answer, secret, peer_value.p) != 0 || s.failed)
 		e = ERR_CRYPTO;
 	drawn_from = NULL;
-	erase_stack_of_others();
+	erase_stack(STACK_OF_ENC);
 	ke_stream_close(&s);
 	return e;
 }
@@ -143,7 +148,7 @@ static enum err mceliece_finish(struct ke_private *private, struct bytes answer,
 {
 	int rc = set_of(private->desc)->dec(secret, answer.p, private->octets);
 
-	erase_stack_of_others();
+	erase_stack(STACK_OF_DEC);
 	return rc == 0 ? ERR_NONE : ERR_CRYPTO;
 }
 
