@@ -1,5 +1,6 @@
 /* posternd: the command line, and the first look at the configuration. See posternd(8). */
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,9 @@ int main(int argc, char **argv)
 	struct arguments a = {.config = CONFIG_DEFAULT, .run_dir = RUN_DIR_DEFAULT};
 	int status = read_arguments(argc, argv, &a);
 
+	/* What is as large as a McEliece key goes back to the system when it is freed; left alone,
+	 * the C library keeps such sizes from the first one on. All processes inherit it. */
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	if (status >= 0)
 		return status;
 	if (a.check)
