@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -18,6 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ikev2_numbers.h"
+#include "crypto/crypto.h"
+#include "crypto/ke.h"
 #include "daemon/sandbox.h"
 
 static void do_open(void)
@@ -68,6 +72,28 @@ static void do_allowed(void)
 	(void)syscall(SYS_write, -1, "", 0);
 }
 
+/* Every family of key exchange, and the end of the process with the libraries' destructors. */
+static void do_key_exchange_and_exit(void)
+{
+	static const uint16_t methods[] = {KE_CURVE25519, KE_ML_KEM_768, KE_FRODOKEM_976_AES,
+					   KE_FRODOKEM_976_SHAKE, KE_MCELIECE_348864};
+	static uint8_t init[261120], resp[15792], a[32], b[32];
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		const struct ke_desc *d = ke_find(methods[i]);
+		uint8_t seed[KE_SEED_LEN] = {1};
+		struct ke_private *own;
+
+		if (ke_generate(d, seed, &own, init) != ERR_NONE ||
+		    ke_respond(d, seed, bytes_of(init, d->init_len), resp, a) != ERR_NONE ||
+		    ke_finish(own, bytes_of(resp, d->resp_len), b) != ERR_NONE ||
+		    memcmp(a, b, d->secret_len) != 0)
+			_exit(98);
+		ke_private_free(own);
+	}
+	exit(0);
+}
+
 /* The wait status: 0 when the call was let through, else the signal. */
 static int in_sandbox(enum sandbox_profile profile, void (*call)(void))
 {
@@ -114,6 +140,20 @@ static void forbidden_calls_kill(void **state)
 	assert_true(killed(in_sandbox(SANDBOX_PLANE, do_connect)));
 }
 
+static void keys_are_exchanged_inside(void **state)
+{
+	struct crypto *c = crypto_new(); /* as each process has before it closes its sandbox */
+
+	(void)state;
+	if (!sandbox_filters()) {
+		crypto_free(c);
+		skip();
+	}
+	(void)fflush(NULL);
+	assert_int_equal(in_sandbox(SANDBOX_IKE, do_key_exchange_and_exit), 0);
+	crypto_free(c);
+}
+
 static void users_are_found_or_refused(void **state)
 {
 	(void)state;
@@ -132,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(forbidden_calls_kill),
+	    cmocka_unit_test(keys_are_exchanged_inside),
 	    cmocka_unit_test(users_are_found_or_refused),
 	};
 
