@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -151,6 +152,12 @@ static int allow(scmp_filter_ctx f, const int *calls, size_t n)
 	return rc;
 }
 
+static int allow_option(scmp_filter_ctx f, unsigned level, unsigned option)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+				SCMP_A1(SCMP_CMP_EQ, level), SCMP_A2(SCMP_CMP_EQ, option));
+}
+
 static int allow_rest(scmp_filter_ctx f, enum sandbox_profile profile)
 {
 	int rc = 0;
@@ -158,6 +165,12 @@ static int allow_rest(scmp_filter_ctx f, enum sandbox_profile profile)
 	switch (profile) {
 	case SANDBOX_IKE:
 		rc = allow(f, ike_calls, sizeof(ike_calls) / sizeof(ike_calls[0]));
+		/* A large IKE message on port 4500, where ESP may not be fragmented by IP
+		 * (net/datagram.c): these two options alone. */
+		if (rc == 0)
+			rc = allow_option(f, IPPROTO_IP, IP_MTU_DISCOVER);
+		if (rc == 0)
+			rc = allow_option(f, IPPROTO_IPV6, IPV6_MTU_DISCOVER);
 		break;
 	case SANDBOX_KEYS:
 		break;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -53,6 +54,21 @@ static void do_executable_memory(void)
 static void do_socket_option(void)
 {
 	(void)syscall(SYS_setsockopt, 0, SOL_SOCKET, SO_MARK, NULL, 0);
+}
+
+static void do_fragment_v4(void)
+{
+	(void)syscall(SYS_setsockopt, -1, IPPROTO_IP, IP_MTU_DISCOVER, NULL, 0);
+}
+
+static void do_fragment_v6(void)
+{
+	(void)syscall(SYS_setsockopt, -1, IPPROTO_IPV6, IPV6_MTU_DISCOVER, NULL, 0);
+}
+
+static void do_other_option(void)
+{
+	(void)syscall(SYS_setsockopt, -1, IPPROTO_IP, IP_TRANSPARENT, NULL, 0);
 }
 
 static void do_connect(void)
@@ -138,6 +154,11 @@ static void forbidden_calls_kill(void **state)
 	assert_int_equal(in_sandbox(SANDBOX_IKE, do_connect), 0);
 	assert_true(killed(in_sandbox(SANDBOX_KEYS, do_connect)));
 	assert_true(killed(in_sandbox(SANDBOX_PLANE, do_connect)));
+	/* It sends large IKE messages on port 4500 in IP fragments. */
+	assert_int_equal(in_sandbox(SANDBOX_IKE, do_fragment_v4), 0);
+	assert_int_equal(in_sandbox(SANDBOX_IKE, do_fragment_v6), 0);
+	assert_true(killed(in_sandbox(SANDBOX_IKE, do_other_option)));
+	assert_true(killed(in_sandbox(SANDBOX_KEYS, do_fragment_v4)));
 }
 
 static void keys_are_exchanged_inside(void **state)
