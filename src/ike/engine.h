@@ -35,11 +35,13 @@ struct ike_conn {
 	char why[CONNECTION_WHY_MAX];
 };
 
-/* How many half-open IKE SAs one address has. */
+/* How many half-open IKE SAs one address has, or is said to have by whoever writes it into a
+ * datagram: only those that showed a cookie (RFC 7296 2.6) are certainly its own. */
 struct ike_caller {
 	struct table_node node;
 	struct addr addr;
 	unsigned half_open;
+	unsigned proven; /* those of them whose request showed a cookie */
 };
 
 struct ike {

@@ -7,8 +7,9 @@
  * ike_next_deadline() and call ike_tick() when it has come.
  *
  * Memory that unauthenticated peers can make it hold: at most `half_open_max` half-open IKE SAs,
- * each at most IKE_HALF_OPEN_OCTETS octets; above `cookie_threshold` of them a peer first returns a
- * cookie and costs nothing before it does (RFC 7296 2.6). */
+ * each at most IKE_HALF_OPEN_OCTETS octets; above `cookie_threshold` of them, or above
+ * `half_open_per_peer` from its address, a peer first returns a cookie and costs nothing before it
+ * does (RFC 7296 2.6). */
 #ifndef POSTERN_IKE_IKE_H
 #define POSTERN_IKE_IKE_H
 
@@ -32,7 +33,7 @@ struct ike;
 
 struct ike_settings {
 	unsigned half_open_max;      /* 1000 */
-	unsigned half_open_per_peer; /* from one address: 10 */
+	unsigned half_open_per_peer; /* from one address: 10, and as many that showed a cookie */
 	unsigned cookie_threshold;   /* 100; 0: always ask for a cookie */
 	uint64_t half_open_timeout;  /* 30 s */
 	uint64_t retransmit_first;   /* 500 ms, doubled each time with jitter (RFC 7296 2.1) */

@@ -22,6 +22,7 @@ struct init_request {
 	struct bytes sa;
 	struct ke_part ke;
 	struct bytes nonce;
+	bool proven; /* it showed a cookie, so its address is no lie */
 };
 
 /* Answers INVALID_SYNTAX or UNSUPPORTED_CRITICAL_PAYLOAD, or nothing, and false. */
@@ -74,20 +75,31 @@ static void answer_stateless(struct ike *ike, const struct init_request *q, uint
 		ike_send(ike, q->path, out);
 }
 
+/* Many handshakes are half open, with everybody or with this address. The limit for one address
+ * must not shut a peer out whose address a stranger writes into his requests: whoever comes when it
+ * is reached shows a cookie first. */
+static bool cookie_wanted(struct ike *ike, const struct addr *peer)
+{
+	return ike->half_open.n_nodes >= ike->settings.cookie_threshold ||
+	       sa_half_open_of(ike, peer).all >= ike->settings.half_open_per_peer ||
+	       fault_active(ike->cb.faults, FAULT_ALWAYS_COOKIE);
+}
+
 /* RFC 7296 2.6. True: go on. */
-static bool cookie_passes(struct ike *ike, const struct init_request *q)
+static bool cookie_passes(struct ike *ike, struct init_request *q)
 {
 	const struct addr *peer = &q->path->remote.addr;
 	uint8_t cookie[COOKIE_LEN];
 	struct notify_part n;
 
-	if (ike->half_open.n_nodes < ike->settings.cookie_threshold &&
-	    !fault_active(ike->cb.faults, FAULT_ALWAYS_COOKIE))
+	if (!cookie_wanted(ike, peer))
 		return true;
 	cookie_jar_turn(&ike->cookies, &ike->cb.random, ike->now);
-	if (payloads_notify(&q->ps, NOTIFY_COOKIE, &n) &&
+	q->proven =
+	    payloads_notify(&q->ps, NOTIFY_COOKIE, &n) &&
 	    cookie_check(&ike->cookies, ike->crypto, q->nonce, peer, q->header->spi_i, n.data) &&
-	    fault_arg(ike->cb.faults, FAULT_ALWAYS_COOKIE, 0) == 0)
+	    fault_arg(ike->cb.faults, FAULT_ALWAYS_COOKIE, 0) == 0;
+	if (q->proven)
 		return true;
 	if (cookie_make(&ike->cookies, ike->crypto, q->nonce, peer, q->header->spi_i, cookie) ==
 	    ERR_NONE) {
@@ -103,7 +115,8 @@ static bool limits_pass(struct ike *ike, const struct init_request *q)
 
 	if (ike->half_open.n_nodes >= ike->settings.half_open_max)
 		why = "too many handshakes are half open";
-	else if (sa_half_open_of(ike, &q->path->remote.addr) >= ike->settings.half_open_per_peer)
+	else if (sa_half_open_of(ike, &q->path->remote.addr).proven >=
+		 ike->settings.half_open_per_peer)
 		why = "too many handshakes from this address are half open";
 	if (why == NULL)
 		return true;
@@ -217,6 +230,7 @@ static enum err half_open_fill(struct ike *ike, struct ike_sa *sa, const struct 
 	sa->spi_i = q->header->spi_i;
 	sa->suite = choice->suite;
 	s->choice = *choice;
+	sa->proven = q->proven;
 	memcpy(s->nonce_i, q->nonce.p, q->nonce.n);
 	s->nonce_i_len = q->nonce.n;
 	s->nonce_r_len = NONCE_LEN;

@@ -102,11 +102,12 @@ static struct ike_caller *caller_find(struct ike *ike, const struct addr *addr)
 	return node == NULL ? NULL : CONTAINER_OF(node, struct ike_caller, node);
 }
 
-unsigned sa_half_open_of(struct ike *ike, const struct addr *addr)
+struct half_open_count sa_half_open_of(struct ike *ike, const struct addr *addr)
 {
 	const struct ike_caller *c = caller_find(ike, addr);
 
-	return c == NULL ? 0 : c->half_open;
+	return c == NULL ? (struct half_open_count){0}
+			 : (struct half_open_count){c->half_open, c->proven};
 }
 
 enum err sa_list_half_open(struct ike *ike, struct ike_sa *sa)
@@ -121,6 +122,7 @@ enum err sa_list_half_open(struct ike *ike, struct ike_sa *sa)
 		table_add(&ike->callers, &c->node);
 	}
 	c->half_open++;
+	c->proven += sa->proven;
 	sa->caller = c;
 	table_add(&ike->half_open, &sa->by_peer);
 	return ERR_NONE;
@@ -133,6 +135,7 @@ void sa_unlist_half_open(struct ike *ike, struct ike_sa *sa)
 	if (c == NULL)
 		return;
 	sa->caller = NULL;
+	c->proven -= sa->proven;
 	table_remove(&ike->half_open, &sa->by_peer);
 	if (--c->half_open == 0) {
 		table_remove(&ike->callers, &c->node);

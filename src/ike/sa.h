@@ -98,6 +98,7 @@ struct ike_sa {
 	uint32_t message_max;  /* octets of one message of the peer's, once it is authenticated */
 	uint8_t state;         /* enum sa_state */
 	bool initiator : 1;    /* the original initiator (RFC 7296 2.2) */
+	bool proven : 1;       /* responder: its first request showed a cookie */
 	bool nat_here : 1, nat_there : 1;
 	bool fragmentation : 1;    /* both support it (RFC 7383) */
 	bool intermediate : 1;     /* both support IKE_INTERMEDIATE (RFC 9242) */
@@ -140,7 +141,10 @@ void sa_set_conn(struct ike *ike, struct ike_sa *sa, struct ike_conn *conn,
 		 struct ike_connection *config);
 /* Counts it against its caller's address, and makes retransmitted IKE_SA_INIT requests find it. */
 enum err sa_list_half_open(struct ike *ike, struct ike_sa *sa);
-unsigned sa_half_open_of(struct ike *ike, const struct addr *addr);
+struct half_open_count {
+	unsigned all, proven;
+};
+struct half_open_count sa_half_open_of(struct ike *ike, const struct addr *addr);
 void sa_unlist_half_open(struct ike *ike, struct ike_sa *sa);
 struct ike_sa *sa_find_half_open(struct ike *ike, const struct endpoint *remote, uint64_t spi_i);
 struct ike_setup *sa_setup_new(void);

@@ -235,6 +235,40 @@ static void wrong_cookie_once(struct stage *st)
 	EXPECT(st, totals(st->b).cookies_sent == 2);
 }
 
+/* Half-open IKE SAs that somebody left behind under A's address do not shut A out: it shows a
+ * cookie. */
+static void crowded_address(struct stage *st)
+{
+	st->b->ike->settings.half_open_per_peer = 1;
+	fault(st, st->a, "wrong-spi*1");
+	go(st, 2);
+	EXPECT(st, totals(st->b).half_open == 1);
+	EXPECT(st, totals(st->b).cookies_sent == 0);
+	ike_down(st->a->ike, "net", NULL, peer_now(st->a));
+	go(st, 2);
+	EXPECT(st, totals(st->b).cookies_sent == 1);
+	EXPECT(st, tunnel(st));
+}
+
+/* Those that A itself left behind, as its cookie shows, count against it until they end. */
+static void crowded_by_itself(struct stage *st)
+{
+	st->b->ike->settings.half_open_per_peer = 1;
+	fault(st, st->b, "always-cookie");
+	fault(st, st->a, "bad-icv");
+	go(st, 2);
+	EXPECT(st, totals(st->b).half_open == 1);
+	ike_down(st->a->ike, "net", NULL, peer_now(st->a));
+	fault(st, st->a, "bad-icv=off");
+	go(st, 2);
+	EXPECT(st, !tunnel(st));
+	EXPECT(st, totals(st->b).half_open == 1);
+	pass(st, 60);
+	EXPECT(st, totals(st->b).half_open == 0);
+	go(st, 2);
+	EXPECT(st, tunnel(st));
+}
+
 /* ---- Behaviour ---------------------------------------------------------------------------------
  */
 
@@ -380,6 +414,8 @@ const struct fault_test faults_behaviour[] = {
     {"always-cookie for ever", endless_cookies},
     {"wrong-cookie", wrong_cookie},
     {"wrong-cookie once", wrong_cookie_once},
+    {"wrong-spi and a crowded address", crowded_address},
+    {"bad-icv and a crowded address", crowded_by_itself},
     {"no-response", no_response},
     {"no-response at all", no_response_at_all},
     {"no-retransmit", no_retransmit},
