@@ -216,9 +216,13 @@ enum err control_new(struct control **out, struct ev_loop *loop, int listener,
 	list_init(&c->clients);
 	ev_io_init(&c->listen, on_listen, listener, EV_READ);
 	c->listen.data = c;
-	ev_io_start(loop, &c->listen);
 	*out = c;
 	return ERR_NONE;
+}
+
+void control_open(struct control *c)
+{
+	ev_io_start(c->loop, &c->listen);
 }
 
 void control_free(struct control *c)

@@ -33,9 +33,11 @@ struct control_owner {
 
 struct control;
 
-/* listener stays the caller's. */
+/* listener stays the caller's. Clients wait in its queue until control_open(): what they ask for
+ * is answered out of a configuration. */
 enum err control_new(struct control **c, struct ev_loop *loop, int listener,
 		     const struct control_owner *owner);
+void control_open(struct control *c);
 void control_free(struct control *c);
 
 /* What the clients may wait for. */

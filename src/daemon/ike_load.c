@@ -98,7 +98,9 @@ void load_commit(struct server *s)
 	s->loaded = false;
 	log_write(&s->process->log, LOG_INFO, NULL, 0, "%zu connections are configured",
 		  s->built.n);
-	if (!s->ready)
+	if (!s->ready) {
+		s->ready = true;
+		serve(s);
 		(void)ipc_send(s->start->parent, IPC_READY, bytes_of(NULL, 0), -1);
-	s->ready = true;
+	}
 }

@@ -46,6 +46,9 @@ struct server {
 void load_bundle(struct server *s, int fd);
 void load_commit(struct server *s);
 
+/* ike_process.c: the first configuration is in use: takes what clients and peers send. */
+void serve(struct server *s);
+
 /* ike_jobs.c */
 void jobs_take(struct server *s, struct ike_job *job);
 /* False when the keys process is gone. */

@@ -107,7 +107,7 @@ static void on_plane_datagram(void *ctx, const struct path *path, struct bytes m
 {
 	struct server *s = ctx;
 
-	if (!fault_active(s->process->faults, FAULT_NET_DROP_IN))
+	if (s->ready && !fault_active(s->process->faults, FAULT_NET_DROP_IN))
 		ike_input(s->ike, path, message, process_now());
 }
 
@@ -333,20 +333,27 @@ static enum err start_control(struct server *s)
 
 static void start_watchers(struct server *s)
 {
-	const struct net_sockets *set = s->start->sockets;
-
 	watch(s, &s->parent_io, on_parent, s->start->parent);
 	watch(s, &s->keys_io, on_keys, s->start->keys);
 	watch(s, &s->plane_io, on_plane, s->start->plane);
-	for (size_t i = 0; i < set->n; i++) {
-		if (set->s[i].kind == NET_IKE)
-			watch(s, &s->udp_io[i], on_udp, set->s[i].fd);
-	}
 	ev_timer_init(&s->timer, on_timer, 0., 0.);
 	s->timer.data = s;
 	ev_prepare_init(&s->prepare, on_prepare);
 	s->prepare.data = s;
 	ev_prepare_start(s->loop, &s->prepare);
+}
+
+/* Without a configuration every peer would be told that nothing fits it (NO_PROPOSAL_CHOSEN), and
+ * every client that its connection does not exist; until there is one, they wait. */
+void serve(struct server *s)
+{
+	const struct net_sockets *set = s->start->sockets;
+
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->s[i].kind == NET_IKE)
+			watch(s, &s->udp_io[i], on_udp, set->s[i].fd);
+	}
+	control_open(s->control);
 }
 
 static enum err start_all(struct server *s)

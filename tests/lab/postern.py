@@ -78,8 +78,6 @@ class Postern:
                 expect(self.process.running(),
                        f"posternd ended: {self.log().strip()[-300:]}")
                 return self.cli("status", check=False).returncode == 0
-            # The control socket answers a moment before the configuration is there.
-            self.process.wait_for("posternd is ready", 15)
             wait_until(answers, 15, f"{self.short} answers `postern status`")
         return self
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Tunnels between two posternd: address families, selectors, rekeys, and what policy forbids."""
+import os
 import sys
+import time
 
 import capture as captures
 import lab as labs
@@ -38,6 +40,22 @@ def first_tunnel(lab):
     s = sites(lab)
     a, _ = pair(lab, s)
     protected(s, a, (s.a.host4, s.b.host4), "esp")
+
+
+def up_while_it_starts(lab):
+    """`postern up` as soon as there is a control socket waits for the configuration."""
+    s = sites(lab)
+    Postern(lab, s.b.gateway, psk_config(s.b, s.a)).start()
+    a = Postern(lab, s.a.gateway, psk_config(s.a, s.b)).start(ready=False)
+    socket = os.path.join(a.run_dir, "control")
+    deadline = time.monotonic() + 10
+    while not os.path.exists(socket) and time.monotonic() < deadline:
+        pass
+    done = a.cli("up", "office", check=False)
+    # Between bind() and listen() of posternd nobody listens yet.
+    if "nobody listens" in done.stdout:
+        done = a.cli("up", "office", check=False)
+    expect(done.returncode == 0 and a.is_up(), f"`postern up` says: {done.stdout.strip()[-200:]}")
 
 
 def esp_in_udp_on_request(lab):
@@ -202,7 +220,7 @@ def status_of_what_is_down(lab):
 
 if __name__ == "__main__":
     sys.exit(labs.main([
-        first_tunnel, esp_in_udp_on_request, ipv6_outside, ipv6_inside, ipv6_both,
+        first_tunnel, up_while_it_starts, esp_in_udp_on_request, ipv6_outside, ipv6_inside, ipv6_both,
         several_selectors, narrowed_selectors, start_on_traffic, rekeys_lose_nothing,
         rekeys_by_volume, down_drops_what_must_be_protected, down_takes_away_what_up_made,
         too_big_is_told, status_of_what_is_down], why_no_postern))
