@@ -12,7 +12,6 @@
 /* Before something that was lost is made anew: the peer may be about to do so itself. */
 #define LOST_PAUSE UINT64_C(1000000)
 
-#define TWIN_AGE    (30 * UINT64_C(1000000))
 #define TWIN_LINGER (2 * UINT64_C(1000000))
 #define OLD_LINGER  (10 * UINT64_C(1000000))
 
@@ -448,10 +447,22 @@ void sa_mark_superseded(struct ike *ike, struct ike_sa *sa, uint64_t linger)
 	sa_schedule(ike, sa);
 }
 
-/* Two IKE SAs of one peer. Both ends may have called at the same time: then the one with the lower
- * SPIi goes, by the Delete of whoever began it, so that both ends keep the same. Otherwise the new
- * one takes the old one's place: at once when the peer says that it knows of no other (RFC
- * 7296 2.4), else after a moment in which traffic moves. */
+void sa_reinstate(struct ike *ike, struct ike_sa *sa)
+{
+	const uint64_t life = sa->config->rekey_time;
+
+	sa->superseded = false;
+	sa->expire_at = life == 0 ? 0 : ike->now + life;
+	sa->rekey_at = life == 0 ? 0 : ike->now + ike_jitter(ike, life / 2 + 1);
+	if (sa->config->reauth_time != 0)
+		sa->reauth_at = ike->now + ike_jitter(ike, sa->config->reauth_time);
+	sa_schedule(ike, sa);
+}
+
+/* Two IKE SAs of one peer. Both ends may have called at the same time, so that the handshakes
+ * overlapped: then the one with the lower SPIi goes, by the Delete of whoever began it, so that
+ * both ends keep the same. Otherwise the new one takes the old one's place: at once when the peer
+ * says that it knows of no other (RFC 7296 2.4), else after a moment in which traffic moves. */
 void sa_supersede(struct ike *ike, struct ike_sa *sa, bool initial_contact)
 {
 	if (sa->conn == NULL || sa->remote_id->type == ID_NULL)
@@ -461,7 +472,7 @@ void sa_supersede(struct ike *ike, struct ike_sa *sa, bool initial_contact)
 		if (old == sa || old->state != SA_UP || old->superseded ||
 		    !identity_equal(old->remote_id, sa->remote_id))
 			continue;
-		if (old->line_ours != sa->line_ours && old->since + TWIN_AGE > ike->now) {
+		if (old->line_ours != sa->line_ours && sa->setup->born <= old->line_since) {
 			/* The ends may have rekeyed one of them, but agree on where it began. */
 			struct ike_sa *loser = old->line_spi < sa->line_spi ? old : sa;
 			sa_mark_superseded(ike, loser, loser->line_ours ? TWIN_LINGER : 0);

@@ -52,6 +52,7 @@ enum err sa_new_with_spi(struct ike *ike, struct ike_sa **out, struct ike_conn *
 		mem_free(sa);
 		return ERR_NO_MEMORY;
 	}
+	sa->setup->born = ike->now;
 	sa->initiator = initiator;
 	if (initiator)
 		sa->spi_i = spi;
@@ -248,6 +249,7 @@ void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
 		ike_tell(ike, IKE_EVENT_SA_DOWN, sa, NULL, reason);
 	}
 	attempt_over(ike, sa);
+	const bool was_up = sa->state == SA_UP || sa->state == SA_DELETING;
 	LIST_EACH (&sa->children, node)
 		child_remove(ike, CONTAINER_OF(node, struct child_sa, of_sa), reason);
 	tasks_free(sa);
@@ -268,6 +270,14 @@ void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
 	list_remove(&sa->all);
 	list_append(&ike->dead, &sa->all);
 	sa->state = SA_DEAD;
+	if (!was_up || sa->conn == NULL)
+		return;
+	/* Whatever took it, what is wanted comes back. */
+	struct ike_sa *left = ike_conn_sa(sa->conn);
+	if (left == NULL)
+		ike_conn_later(ike, sa->conn);
+	else if (left->superseded)
+		sa_reinstate(ike, left);
 }
 
 void sa_reap(struct ike *ike)

@@ -30,6 +30,7 @@ enum sa_state {
 
 /* Of the handshake alone. Nonces and messages are owned. */
 struct ike_setup {
+	uint64_t born; /* when the handshake began */
 	uint8_t nonce_i[NONCE_MAX], nonce_r[NONCE_MAX];
 	size_t nonce_i_len, nonce_r_len;
 	uint8_t *message_1; /* the last IKE_SA_INIT request, as sent (RFC 7296 2.15) */
@@ -120,7 +121,8 @@ struct ike_sa {
 	uint64_t since, last_heard, last_sent;
 	uint64_t rekey_at, reauth_at, expire_at, dpd_at, keepalive_at;
 	uint64_t line_spi;     /* SPIi of the first of those that were rekeyed into this one */
-	bool line_ours;        /* and whether we began that */
+	uint64_t line_since;   /* when that came up */
+	bool line_ours;        /* and whether we began it */
 	uint64_t replaced_spi; /* our SPI of the SA that this one reauthenticates, 0 for none */
 };
 
@@ -183,6 +185,8 @@ enum err sa_reauthenticate(struct ike *ike, struct ike_sa *sa);
 /* Another IKE SA is there for its work: it starts nothing more of its own and, unless linger is 0
  * because its end is the peer's business, is deleted after so long. */
 void sa_mark_superseded(struct ike *ike, struct ike_sa *sa, uint64_t linger);
+/* The one that had taken its place is gone: it is the one again. */
+void sa_reinstate(struct ike *ike, struct ike_sa *sa);
 /* sa has come up: what becomes of older IKE SAs with the same peer (conn.c). */
 void sa_supersede(struct ike *ike, struct ike_sa *sa, bool initial_contact);
 

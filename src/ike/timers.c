@@ -34,6 +34,7 @@ void sa_up_rekeyed(struct ike *ike, struct ike_sa *sa, const struct ike_sa *old)
 	timers_start(ike, sa);
 	sa->line_spi = old->line_spi;
 	sa->line_ours = old->line_ours;
+	sa->line_since = old->line_since;
 	sa->reauth_at = old->reauth_at; /* rekeying proves nobody anew (RFC 7296 2.8.3) */
 	sa->reauthenticating = old->reauthenticating;
 	if (old->superseded) {
@@ -54,6 +55,7 @@ void sa_up(struct ike *ike, struct ike_sa *sa)
 	timers_start(ike, sa);
 	sa->line_spi = sa->spi_i;
 	sa->line_ours = sa->initiator;
+	sa->line_since = ike->now;
 	if (c->reauth_time != 0 && (sa->initiator || !addr_is_any(&c->remote)))
 		sa->reauth_at = ike->now + ike_jitter(ike, c->reauth_time);
 	sa_log(ike, sa, LOG_INFO, "IKE SA is up with %s (%s), %s",
