@@ -47,12 +47,12 @@ static bool dropped(struct faults *f, struct plane_impair *im)
 static void replay(struct plane *p, struct spd_child *c, const struct packet *now)
 {
 	struct plane_impair *im = p->impair;
-	struct packet *one[] = {&im->previous};
+	struct packet *previous = &im->previous;
 
 	if (!p->config.faults->state[FAULT_ESP_REPLAY].on || now->len > PREVIOUS_MAX)
 		return;
 	if (im->previous.len != 0 && fault_active(p->config.faults, FAULT_ESP_REPLAY))
-		plane_send(p, c, one, 1);
+		plane_send(p, c, &previous, 1);
 	im->previous = *now;
 	im->previous.buf = im->previous.data = im->octets;
 	im->previous.cap = PREVIOUS_MAX;
