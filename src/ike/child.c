@@ -299,8 +299,7 @@ void child_settle_twins(struct ike *ike, struct child_sa *fresh)
 {
 	LIST_EACH (&fresh->sa->children, node) {
 		struct child_sa *other = CONTAINER_OF(node, struct child_sa, of_sa);
-		if (other == fresh || other->index != fresh->index || !child_carries(other) ||
-		    other->initiated == fresh->initiated)
+		if (other == fresh || other->index != fresh->index || !child_carries(other))
 			continue;
 		struct child_sa *loser = loses_to(fresh, other) ? fresh : other;
 		if (loser->initiated) {

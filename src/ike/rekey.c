@@ -62,6 +62,7 @@ void rekey_child_settle(struct ike *ike, struct ike_sa *sa, struct child_sa *old
 	ike_tell(ike, IKE_EVENT_CHILD_REKEYED, sa, fresh, NULL);
 	if (old != NULL)
 		child_delete(ike, old);
+	child_settle_twins(ike, fresh);
 }
 
 static bool suite_has_addke(const struct ike_suite *s, uint16_t method)

@@ -213,6 +213,8 @@ static void no_sa(struct sim *sim, struct sim_peer *p, uint32_t policy)
 	struct sim_plane *plane = &p->plane;
 
 	plane->no_sa++;
+	if (plane->no_sa < 1000)
+		sim_note(sim, "%s: no SA for a packet of policy %u", p->name, policy);
 	if (!plane->acquires[policy])
 		return;
 	if (plane->acquired_at[policy] != 0 && sim->now < plane->acquired_at[policy] + SECOND)
@@ -259,6 +261,7 @@ void plane_receive(struct sim *sim, struct sim_peer *p, const struct sim_datagra
 			sa = &plane->sas[i];
 	if (sa == NULL) {
 		plane->unknown_spi++;
+		sim_note(sim, "%s: a packet with unknown SPI %08x", p->name, packet->spi);
 		return;
 	}
 	if (packet->key_len != sa->key_in_len ||

@@ -85,12 +85,18 @@ static void lifetimes(struct scenario *sc)
 		for (size_t k = 0; k < sc->wish[i].n_children; k++) {
 			sc->wish[i].children[k].rekey_time = some(sc, 10, 40) * SECOND;
 			if (rng_chance(&sc->rng, 300))
-				sc->wish[i].children[k].rekey_packets = some(sc, 20, 100);
+				sc->wish[i].children[k].rekey_packets = some(sc, 80, 120);
 		}
 	}
 	sc->trouble = some(sc, 1, 60) * SECOND;
 	sc->peace = 4 * MINUTE;
 	sc->traffic = some(sc, 20, 200) * MS;
+	/* Between the soft and the hard limit there is an eighth: time for some seconds of
+	 * TEMPORARY_FAILURE. */
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < sc->wish[i].n_children; k++)
+			if (sc->wish[i].children[k].rekey_packets != 0)
+				sc->traffic = some(sc, 1000, 1500) * MS;
 	sc->zero_loss = true;
 }
 
