@@ -94,9 +94,11 @@ static const struct config_option options[] = {
     {SECTION_CONNECTION, "weak-signatures", OPTION_BOOL, false, false, "no", 0, 0, NULL,
      "Also take and make signatures with SHA-1, for very old peers.",
      CONNECTION(allow_weak_signatures)},
-    {SECTION_CONNECTION, "ike", OPTION_IKE_SUITE, true, false, "modern", 0, 0, NULL,
-     "The algorithms of the IKE SA in order of preference: a named suite (modern, cnsa2, compat) "
-     "or a proposal such as aes256gcm-prfsha384-x25519.",
+    {SECTION_CONNECTION, "ike", OPTION_IKE_SUITE, true, false, "default", 0, 0, NULL,
+     "The algorithms of the IKE SA in order of preference: a named suite, or a proposal such as "
+     "aes256gcm-prfsha384-x25519+mlkem768. The suites: default (ML-KEM with a curve, or without "
+     "for peers that lack it), pq (always with ML-KEM), pq-conservative (ML-KEM, FrodoKEM and "
+     "Classic McEliece together), modern, cnsa2, bsi, compat.",
      OTHER},
     {SECTION_CONNECTION, "rekey", OPTION_TIME, false, false, "4h", 60 * SECOND, 30 * DAY, NULL,
      "How long an IKE SA is used before it gets new keys.", CONNECTION(rekey_time)},
@@ -125,7 +127,7 @@ static const struct config_option options[] = {
      "When to bring it up: by postern up, at once and again whenever it fails, or when a packet "
      "wants it. The peer may bring it up at any time.",
      CHILD(start)},
-    {SECTION_CHILD, "esp", OPTION_ESP_SUITE, true, false, "modern", 0, 0, NULL,
+    {SECTION_CHILD, "esp", OPTION_ESP_SUITE, true, false, "default", 0, 0, NULL,
      "The algorithms of the Child SA, as for ike: aes256gcm, or aes256gcm-x25519 for a key "
      "exchange of its own with every rekey.",
      OTHER},

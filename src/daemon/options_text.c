@@ -105,7 +105,7 @@ const char *option_expected(const struct config_option *o, char buf[OPTION_EXPEC
 		break;
 	case OPTION_IKE_SUITE:
 	case OPTION_ESP_SUITE:
-		text = "algorithms such as aes256gcm-x25519, or modern, cnsa2, compat";
+		text = "algorithms such as aes256gcm-x25519+mlkem768, or a suite's name";
 		break;
 	case OPTION_PUBLIC_FILE:
 	case OPTION_SECRET_FILE:

@@ -93,6 +93,7 @@ static int start(void **state)
 	const struct control_owner owner = {
 	    .ctx = f, .ike = f->ike, .faults = &f->faults, .reload = count_reload};
 	assert_int_equal(control_new(&f->control, f->loop, f->listener, &owner), ERR_NONE);
+	control_open(f->control);
 	*state = f;
 	return 0;
 }
