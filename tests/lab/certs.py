@@ -1,0 +1,65 @@
+"""Certificates for the tests, made by the openssl command in a folder of the test."""
+import os
+import subprocess
+
+# How `openssl req` makes a key of each kind.
+KINDS = {
+    "rsa": ["rsa:3072"],
+    "ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "ed25519": ["ed25519"],
+}
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, timeout=60, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def make(folder, kind, identities):
+    """A CA of that kind and a certificate for each identity, a host name that stands in the
+    subjectAltName (RFC 4945 3.1 wants the ID payload's FQDN there). Gives
+    {"ca": PEM, identity: (certificate PEM, private key PEM in PKCS#8)}."""
+    made = {"ca": authority(folder, kind)}
+    for identity in identities:
+        made[identity] = leaf(folder, kind, identity)
+    return made
+
+
+def authority(folder, kind):
+    """Makes the folder's CA of that kind; gives its certificate."""
+    os.makedirs(folder, exist_ok=True)
+    ca, ca_key = (os.path.join(folder, f"{kind}-ca.{e}") for e in ("pem", "key"))
+    openssl("req", "-x509", "-noenc", "-newkey", *KINDS[kind], "-keyout", ca_key, "-out", ca,
+            "-days", "30", "-subj", f"/O=Example/CN=Test CA {kind}",
+            "-addext", "basicConstraints=critical,CA:TRUE",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    return read(ca)
+
+
+def leaf(folder, kind, identity, validity=("-days", "30")):
+    """A certificate for identity by the folder's CA of that kind, and its private key."""
+    ca, ca_key = (os.path.join(folder, f"{kind}-ca.{e}") for e in ("pem", "key"))
+    pem, key = (os.path.join(folder, f"{kind}-{identity}.{e}") for e in ("pem", "key"))
+    openssl("req", "-x509", "-noenc", "-newkey", *KINDS[kind], "-keyout", key, "-out", pem,
+            "-CA", ca, "-CAkey", ca_key, *validity, "-subj", f"/O=Example/CN={identity}",
+            "-addext", "basicConstraints=critical,CA:FALSE",
+            "-addext", "keyUsage=critical,digitalSignature",
+            "-addext", f"subjectAltName=DNS:{identity}")
+    return read(pem), read(key)
+
+
+EXPIRED = ("-not_before", "20200101000000Z", "-not_after", "20210101000000Z")
+
+
+def public_key(folder, private_key):
+    """The public key of a private one, both in PEM."""
+    path = os.path.join(folder, "private.key")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+        f.write(private_key)
+    openssl("pkey", "-in", path, "-pubout", "-out", path + ".pub")
+    return read(path + ".pub")
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
