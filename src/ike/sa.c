@@ -218,6 +218,10 @@ static void rival_takes_over(struct ike *ike, struct ike_sa *sa)
 		return;
 	sa->redundant = true;
 	rekey_ike_replaced(ike, sa, rival);
+	/* The peer may have lost it: traffic on the Child SAs alone does not show that. */
+	task_add(ike, rival, TASK_LIVENESS, 0);
+	tasks_run(ike, rival);
+	sa_schedule(ike, rival);
 }
 
 /* The peer takes back the IKE SA that it made while we were rekeying the same one: ours stays, as

@@ -73,14 +73,18 @@ void check_sent(struct sim *sim, struct sim_peer *p, struct bytes datagram)
 		return;
 	}
 	trace_message(sim, p, &h, datagram.n);
-	if (h.next_payload != PAYLOAD_SK)
+	const bool fragment = h.next_payload == PAYLOAD_SKF;
+	if (h.next_payload != PAYLOAD_SK && !fragment)
 		return; /* IKE_SA_INIT and answers outside any SA may differ (RFC 7296 2.6, 2.7) */
 	const uint64_t whole = hash_of(datagram, 0);
 	/* The same Message ID is the same message, octet by octet (RFC 7296 2.1). */
 	struct {
 		uint64_t spi_i, spi_r;
-		uint32_t id, flags;
-	} name = {h.spi_i, h.spi_r, h.message_id, h.flags & 0x28U};
+		uint32_t id, flags, fragment, spare;
+	} name = {h.spi_i, h.spi_r, h.message_id, h.flags & 0x28U, 0, 0};
+	const size_t iv_at = IKE_HEADER_LEN + 4 + (fragment ? 4 : 0);
+	if (fragment) /* its number and the total: cut smaller it is another one (RFC 7383 2.5.2) */
+		memcpy(&name.fragment, datagram.p + IKE_HEADER_LEN + 4, 4);
 	struct sim_seen *m =
 	    seen(&sim->messages, hash_of(bytes_of(&name, sizeof(name)), 1), &fresh);
 	if (!fresh && m->value != whole)
@@ -89,11 +93,11 @@ void check_sent(struct sim *sim, struct sim_peer *p, struct bytes datagram)
 			 h.message_id);
 	m->value = whole;
 	/* The same IV under one key is the same message (RFC 5282 3.1). */
-	name.id = 0;
+	name.id = name.fragment = 0;
 	name.flags &= HEADER_INITIATOR;
 	const uint64_t key = hash_of(bytes_of(&name, sizeof(name)), 2);
 	struct sim_seen *iv =
-	    seen(&sim->ivs, hash_of(bytes_of(datagram.p + IKE_HEADER_LEN + 4, 8), key), &fresh);
+	    seen(&sim->ivs, hash_of(bytes_of(datagram.p + iv_at, 8), key), &fresh);
 	if (!fresh && iv->value != whole)
 		sim_fail(sim, "%s: one IV twice under one key", p->name);
 	iv->value = whole;

@@ -1,0 +1,142 @@
+#include "script.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void script_pair(struct sim *sim, bool start)
+{
+	peer_add(sim, "A");
+	peer_add(sim, "B");
+	config_pair(sim, SIM_PSK, start ? IKE_START_AUTO : IKE_START_MANUAL, IKE_START_MANUAL);
+	peer_start(sim->peers[0]);
+	peer_start(sim->peers[1]);
+}
+
+bool script_at_rest(struct sim *sim)
+{
+	char text[SIM_REASON];
+
+	return check_settled(sim, text, sizeof(text)) == NULL;
+}
+
+void script_expect(struct sim *sim, bool holds, const char *what)
+{
+	if (!holds)
+		sim_fail(sim, "%s", what);
+}
+
+void script_up(struct sim *sim)
+{
+	script_pair(sim, true);
+	script_expect(sim, sim_run_until(sim, script_at_rest, 5 * SECOND), "no tunnel");
+	sim_run(sim, 5 * SECOND);
+	script_expect(sim, peer_sa(sim->peers[0]) != NULL, "no IKE SA");
+}
+
+void script_expect_tunnel(struct sim *sim)
+{
+	char text[SIM_REASON] = "";
+
+	if (!sim_run_until(sim, script_at_rest, 5 * MINUTE)) {
+		const char *why = check_settled(sim, text, sizeof(text));
+		sim_fail(sim, "it does not settle: %s", why == NULL ? "?" : why);
+		check_dump(sim);
+		return;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		struct sim_plane *other = &sim->peers[!i]->plane;
+		const uint64_t before = other->received[1];
+		script_expect(sim, peer_count_sas(sim->peers[i], -1) == 1, "not one IKE SA");
+		script_expect(sim, plane_count(other) == 1, "not one Child SA");
+		script_expect(sim, plane_send(sim, sim->peers[i], 1), "no SA to send with");
+		sim_run(sim, SECOND);
+		script_expect(sim, other->received[1] == before + 1, "the packet did not arrive");
+	}
+}
+
+void script_begin(struct sim_peer *from, struct ike_sa *sa, struct message *m, uint8_t exchange,
+		  bool response, uint32_t id)
+{
+	sa_message_begin(from->ike, sa, m, exchange, response, id);
+}
+
+void script_deliver(struct sim_peer *from, struct ike_sa *sa, struct message *m,
+		    struct sim_peer *to)
+{
+	const struct endpoint src = network_outside(from, sa->path.local.port);
+	struct ike_flight out = {0};
+
+	if (sa_message_seal(from->ike, sa, m, &out))
+		sim_fail(from->sim, "the script's message could not be built");
+	for (size_t i = 0; i < flight_count(&out); i++)
+		network_inject(from->sim, to, &src, sa->path.natt, flight_datagram(&out, i), MS);
+	flight_clear(&out);
+}
+
+static bool filter(struct sim *sim, struct sim_datagram *d, uint64_t *delay)
+{
+	struct script_filter *f = sim->hook_ctx;
+	struct ike_header h;
+	const char *why;
+
+	(void)delay;
+	if (d->esp || header_parse(&h, bytes_of(d->octets, d->len), &why))
+		return true;
+	if ((f->exchange != 0 && h.exchange != f->exchange) ||
+	    header_is_response(&h) != f->response || (f->from != NULL && f->from != d->from))
+		return true;
+	if (h.next_payload == PAYLOAD_NOTIFY && d->len >= IKE_HEADER_LEN + 8)
+		f->last_notify =
+		    (uint16_t)(d->octets[IKE_HEADER_LEN + 6] << 8 | d->octets[IKE_HEADER_LEN + 7]);
+	const unsigned n = f->seen++;
+	if (n < 32) {
+		f->at[n] = sim->now;
+		f->sizes[n] = d->len;
+	}
+	return n < f->skip || n >= f->skip + f->drop;
+}
+
+void script_drop(struct sim *sim, struct script_filter *f)
+{
+	sim->hook = filter;
+	sim->hook_ctx = f;
+}
+
+static int run_all(const struct script *scripts, size_t n, const char *only, bool trace)
+{
+	int failures = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (only != NULL && strstr(scripts[i].name, only) == NULL)
+			continue;
+		struct sim *sim = sim_new(7 + i, trace);
+		const size_t blocks = sim->blocks_at_start;
+		scripts[i].run(sim);
+		char reason[SIM_REASON] = "";
+		if (sim->failed)
+			snprintf(reason, sizeof(reason), "%s", sim->reason);
+		sim_free(sim);
+		if (reason[0] == '\0' && mem_blocks_held() != blocks)
+			snprintf(reason, sizeof(reason), "memory is left");
+		if (reason[0] == '\0') {
+			printf("ok %s\n", scripts[i].name);
+			continue;
+		}
+		printf("not ok %s - %s\n", scripts[i].name, reason);
+		failures++;
+	}
+	return failures;
+}
+
+int main(int argc, char **argv)
+{
+	const bool trace = argc > 2;
+	const char *only = argc > 1 ? argv[1] : NULL;
+	int failures = run_all(scripts_handshake, n_scripts_handshake, only, trace);
+
+	failures += run_all(scripts_hostile, n_scripts_hostile, only, trace);
+	failures += run_all(scripts_rekey, n_scripts_rekey, only, trace);
+	return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,43 @@
+/* Scripted runs: one situation each, step by step. */
+#ifndef POSTERN_SIM_SCRIPT_H
+#define POSTERN_SIM_SCRIPT_H
+
+#include "sim.h"
+#include "wire/message.h"
+#include "wire/parts.h"
+
+struct script {
+	const char *name;
+	void (*run)(struct sim *sim);
+};
+
+extern const struct script scripts_handshake[], scripts_hostile[], scripts_rekey[];
+extern const size_t n_scripts_handshake, n_scripts_hostile, n_scripts_rekey;
+
+/* Peers A and B with the usual connection; A begins, when `start`. */
+void script_pair(struct sim *sim, bool start);
+/* The same until the tunnel is up. */
+void script_up(struct sim *sim);
+bool script_at_rest(struct sim *sim);
+/* Exactly one IKE SA and one Child SA at both ends, and a packet passes both ways. */
+void script_expect_tunnel(struct sim *sim);
+void script_expect(struct sim *sim, bool holds, const char *what);
+/* A message of from's SA, protected as from would do it; finish by script_deliver(). */
+void script_begin(struct sim_peer *from, struct ike_sa *sa, struct message *m, uint8_t exchange,
+		  bool response, uint32_t id);
+void script_deliver(struct sim_peer *from, struct ike_sa *sa, struct message *m,
+		    struct sim_peer *to);
+/* Counts datagrams of an exchange, and those that it lets pass; see script_drop(). */
+struct script_filter {
+	uint8_t exchange; /* 0: any */
+	bool response;
+	const struct sim_peer *from; /* NULL: anybody */
+	unsigned skip, drop;         /* so many pass first, so many are lost then */
+	unsigned seen;
+	uint64_t at[32]; /* when each was sent */
+	uint64_t sizes[32];
+	uint16_t last_notify; /* of the last one that was not protected */
+};
+void script_drop(struct sim *sim, struct script_filter *filter);
+
+#endif
