@@ -44,7 +44,7 @@ interop:
 	@tools/setup check
 	@tests/build tests build/check
 	@POSTERN_BUILD=$(CURDIR)/build/check tests/run --seconds 1200 --verbose \
-	    $(wildcard tests/interop/test_*)
+	    tests/interop/run_interop.py
 
 install: all
 	@DESTDIR=$(DESTDIR) meson install -C build --no-rebuild --quiet

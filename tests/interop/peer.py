@@ -20,6 +20,7 @@ class Tunnel:
     certs: dict = None
     psk: str = "correct horse battery staple"
     raw_esp: bool = True
+    fragmentation: bool = True
     connection: str = "office"
     child: str = "net"
 

@@ -2,6 +2,7 @@
 """Interop with strongSwan: each scenario brings one tunnel up and uses it in every way.
 
     tests/interop/run_interop.py                     Postern and strongSwan, both roles
+    tests/interop/run_interop.py --half              each scenario in one role, by turns
     tests/interop/run_interop.py NAME...             only those scenarios (--list names them)
     tests/interop/run_interop.py --self [NAME...]    strongSwan with itself: proves the harness
     ... --keep                                       keep configurations and captures
@@ -38,12 +39,15 @@ SUITES = {
     "gcm128": Suite("aes128gcm-prfsha256-x25519", "aes128gcm-x25519"),
     "chacha": Suite("chacha20poly1305-prfsha512-x448", "chacha20poly1305-x448"),
     "cbc": Suite("aes256-sha256-prfsha256-modp2048", "aes256-sha256-modp2048"),
+    "mlkem": Suite("aes256gcm-prfsha384-x25519+mlkem768", "aes256gcm-x25519+mlkem768"),
+    "mlkem1024": Suite("aes256gcm-prfsha384-ecp384+mlkem1024", "aes256gcm-ecp384+mlkem1024"),
 }
 
 # outer and inner are families; nat says whose gateway is behind one (a is the initiator's side);
-# udp puts ESP into UDP even without a NAT.
-Scenario = collections.namedtuple("Scenario", "name auth suite outer inner nat udp",
-                                  defaults=(4, 4, "", False))
+# udp puts ESP into UDP even without a NAT. mtu is that of the wire between the gateways. whole: the
+# peer does not support fragmentation by IKE (RFC 7383), so large messages are fragmented by IP.
+Scenario = collections.namedtuple("Scenario", "name auth suite outer inner nat udp mtu whole",
+                                  defaults=(4, 4, "", False, 1500, False))
 SCENARIOS = [
     Scenario("psk-gcm256", "psk", "gcm256"),
     Scenario("psk-gcm128", "psk", "gcm128"),
@@ -60,6 +64,13 @@ SCENARIOS = [
     Scenario("4in6", "psk", "gcm128", outer=6, inner=4),
     Scenario("6in4", "ed25519", "gcm128", outer=4, inner=6),
     Scenario("4in6-udp", "psk", "chacha", outer=6, inner=4, udp=True),
+    Scenario("rsa-whole", "rsa", "gcm128", whole=True),
+    Scenario("rsa-nat-whole", "rsa", "gcm128", nat="a", whole=True),
+    Scenario("rsa-1280", "rsa", "gcm128", mtu=1280),
+    Scenario("mlkem", "psk", "mlkem"),
+    Scenario("mlkem-1280", "rsa", "mlkem", mtu=1280),
+    Scenario("mlkem-nat", "ecdsa", "mlkem", nat="ab", mtu=1280),
+    Scenario("mlkem1024-1280", "ecdsa", "mlkem1024", outer=6, inner=6, mtu=1280),
 ]
 KINDS = {"postern": Postern, "strongswan": StrongSwan}
 COLUMNS = ("up", "ping", "TCP Mbit/s", "child rekey i", "child rekey r", "IKE rekey i",
@@ -84,7 +95,8 @@ def peers(lab, s, scenario, initiator, responder):
         net = "net4" if scenario.inner == 4 else "net6"
         yield KINDS[kind](lab, Tunnel(here, there, scenario.auth, suite.ike, suite.esp,
                                       [getattr(here, net)], [getattr(there, net)], made,
-                                      raw_esp=not (scenario.udp or scenario.nat)))
+                                      raw_esp=not (scenario.udp or scenario.nat),
+                                      fragmentation=not scenario.whole))
 
 
 def rekeyed(i, r, by, what):
@@ -103,6 +115,9 @@ def run_scenario(lab, scenario, initiator, responder):
     row = dict.fromkeys(COLUMNS, "-")
     table.append((scenario, initiator, responder, row))
     s = sites.sites(lab, scenario.outer, scenario.nat, "40000-40999" if scenario.nat else None)
+    if scenario.mtu != 1500:
+        for host, interface in s.ends:
+            host.ip("link", "set", interface, "mtu", str(scenario.mtu))
     i, r = peers(lab, s, scenario, initiator, responder)
     hosts = (s.a.host4, s.b.host4) if scenario.inner == 4 else (s.a.host6, s.b.host6)
     r.start()
@@ -130,6 +145,11 @@ def run_scenario(lab, scenario, initiator, responder):
     esp = "esp-4500" if scenario.nat or scenario.udp else "esp"
     expect(capture.kinds(packets)[esp] > 0, f"no {esp} among {dict(capture.kinds(packets))}")
     row["nothing clear"] = "yes"
+    fragments = capture.kinds(packets)["fragment-17"]
+    if esp == "esp":
+        # No UDP but IKE.
+        large = scenario.whole
+        expect((fragments > 0) == large, f"{fragments} fragments of IKE messages by IP")
     i.terminate()
     wait_until(lambda: r.status()["ikes"] == 0, 10, f"{r.name} notices that the tunnel is down")
     row["down"] = "yes"
@@ -154,10 +174,11 @@ def write_table(path):
     print(text, end="")
 
 
-def tests(pairs):
-    """One test function for each scenario and pair of roles, as labs.main() wants them."""
-    for scenario in SCENARIOS:
-        for initiator, responder in pairs:
+def tests(pairs, half):
+    """One test function for each scenario and pair of roles, as labs.main() wants them; with half,
+    for each scenario and one of the pairs by turns."""
+    for number, scenario in enumerate(SCENARIOS):
+        for initiator, responder in [pairs[number % 2]] if half else pairs:
             def test(lab, scenario=scenario, initiator=initiator, responder=responder):
                 run_scenario(lab, scenario, initiator, responder)
             test.__name__ = f"{scenario.name}-{initiator}-to-{responder}"
@@ -183,9 +204,10 @@ def main():
     pairs = [("postern", "strongswan"), ("strongswan", "postern")]
     if "--self" in sys.argv:
         pairs = [("strongswan", "strongswan")]
+    half = "--half" in sys.argv and len(pairs) == 2
     with tempfile.TemporaryDirectory(prefix="postern-certs-") as name:
         cert_folder = name
-        status = labs.main(list(tests(pairs)), lambda: why_not(pairs))
+        status = labs.main(list(tests(pairs, half)), lambda: why_not(pairs))
     if table:
         write_table(os.path.join(ROOT, "build", "interop",
                                  "table-self.md" if "--self" in sys.argv else "table.md"))

@@ -49,9 +49,10 @@ def version():
 class StrongSwan(Peer):
     kind = "strongswan"
 
-    # Both spell a suite alike except for AES-GCM's ICV.
+    # Both spell a suite alike except for AES-GCM's ICV and an additional key exchange.
     def suite(self, words):
-        return re.sub(r"gcm\b", "gcm16", words)
+        words = re.sub(r"gcm\b", "gcm16", words)
+        return re.sub(r"\+(\w+)", r"-ke1_\1", words)
 
     def write_files(self):
         t = self.tunnel
@@ -116,6 +117,7 @@ charon-systemd {{
     rekey_time = 4h
     dpd_delay = 30s
     send_cert = always
+    fragmentation = {'yes' if t.fragmentation else 'no'}
     local {{
       id = {t.local.id}
       {local}

@@ -19,7 +19,8 @@ def sites(lab, outer=4, nat="", ports=None):
 
     Gives .a and .b, each with gateway, lan, nat (None without), id, address (the gateway's own),
     seen (where the other side reaches it), net4, net6, host4, host6 (lan's addresses); and
-    .wire, a (host, interface) where everything between the sites can be captured."""
+    .wire, a (host, interface) where everything between the sites can be captured; .ends, both ends
+    of that."""
     public = {s: f"10.99.0.{NUMBER[s]}" if outer == 4 else f"fd99::{NUMBER[s]}" for s in "ab"}
     length = 24 if outer == 4 else 64
     made, ends = {}, {}
@@ -33,7 +34,8 @@ def sites(lab, outer=4, nat="", ports=None):
             edge.nat(interface, ports)
             edge.port_forward(interface, made[s].address)
         edge.route("default", public[OTHER[s]])
-    return types.SimpleNamespace(a=made["a"], b=made["b"], wire=ends["a"])
+    return types.SimpleNamespace(a=made["a"], b=made["b"], wire=ends["a"],
+                                 ends=[ends["a"], ends["b"]])
 
 
 def site(lab, s, public, nat, ports):
