@@ -75,6 +75,42 @@ void script_deliver(struct sim_peer *from, struct ike_sa *sa, struct message *m,
 	flight_clear(&out);
 }
 
+static void read_inside(struct script_filter *f, const struct sim_datagram *d,
+			const struct ike_header *h)
+{
+	const struct protect_keys keys = ike_keys_protect(&f->reader->keys, !f->reader->initiator);
+	struct ike_sk_opened opened = {0};
+	struct notify_part n;
+	uint8_t copy[2000];
+	const char *why;
+
+	if (d->len > sizeof(copy) || h->spi_i != f->reader->spi_i || h->spi_r != f->reader->spi_r)
+		return;
+	memcpy(copy, d->octets, d->len);
+	ike_sk_open(d->from->crypto, &f->reader->suite.protect, &keys, h, copy, d->len, &opened,
+		    &why);
+	if (!opened.authentic)
+		return;
+	f->opened++;
+	f->inner_notify = 0;
+	const struct payload *p = payloads_find(&opened.payloads, PAYLOAD_NOTIFY);
+	if (p != NULL && notify_parse(p->body, &n, NULL) == ERR_NONE)
+		f->inner_notify = n.type;
+}
+
+uint16_t script_ask(struct sim_peer *from, struct ike_sa *sa, struct message *m,
+		    struct sim_peer *to)
+{
+	struct script_filter f = {.response = true, .from = to, .reader = sa};
+
+	script_drop(from->sim, &f);
+	script_deliver(from, sa, m, to);
+	sim_run(from->sim, 500 * MS);
+	from->sim->hook = NULL;
+	script_expect(from->sim, f.opened > 0, "it is not answered");
+	return f.inner_notify;
+}
+
 static bool filter(struct sim *sim, struct sim_datagram *d, uint64_t *delay)
 {
 	struct script_filter *f = sim->hook_ctx;
@@ -90,6 +126,8 @@ static bool filter(struct sim *sim, struct sim_datagram *d, uint64_t *delay)
 	if (h.next_payload == PAYLOAD_NOTIFY && d->len >= IKE_HEADER_LEN + 8)
 		f->last_notify =
 		    (uint16_t)(d->octets[IKE_HEADER_LEN + 6] << 8 | d->octets[IKE_HEADER_LEN + 7]);
+	if (f->reader != NULL && h.next_payload == PAYLOAD_SK && d->from != NULL)
+		read_inside(f, d, &h);
 	const unsigned n = f->seen++;
 	if (n < 32) {
 		f->at[n] = sim->now;

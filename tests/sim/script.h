@@ -37,7 +37,14 @@ struct script_filter {
 	uint64_t at[32]; /* when each was sent */
 	uint64_t sizes[32];
 	uint16_t last_notify; /* of the last one that was not protected */
+	/* The SA by whose keys protected ones are read, of the peer that receives them, or NULL. */
+	const struct ike_sa *reader;
+	uint16_t inner_notify; /* the first notify of the last one that was read; 0: none */
+	unsigned opened;
 };
+/* Sends m to `to` as from would, and says with which notify it is answered; 0: with none. */
+uint16_t script_ask(struct sim_peer *from, struct ike_sa *sa, struct message *m,
+		    struct sim_peer *to);
 void script_drop(struct sim *sim, struct script_filter *filter);
 
 #endif

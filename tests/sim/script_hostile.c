@@ -6,6 +6,7 @@
 #include "ike/child.h"
 #include "ike/offer.h"
 #include "script.h"
+#include "wire/ts.h"
 
 static struct sim_peer *A(struct sim *sim)
 {
@@ -44,8 +45,8 @@ static void early(struct sim *sim, uint8_t exchange, bool delete)
 		delete_write_ike(message_payload_begin(&m, PAYLOAD_DELETE));
 		message_payload_end(&m);
 	}
-	script_deliver(A(sim), sa, &m, B(sim));
-	sim_run(sim, 100 * MS);
+	script_expect(sim, script_ask(A(sim), sa, &m, B(sim)) == NOTIFY_INVALID_SYNTAX,
+		      "it is not refused with INVALID_SYNTAX");
 	script_expect(sim, plane_count(&B(sim)->plane) == 0, "a Child SA came of it");
 	script_expect(sim, peer_count_sas(B(sim), SA_UP) == 0, "an IKE SA came of it");
 	script_expect(sim, B(sim)->events[IKE_EVENT_SA_UP] == 0, "an event came of it");
@@ -115,7 +116,78 @@ static void n9_keep_asking(struct sim *sim)
 	script_expect(sim, A(sim)->last_failure[0] != '\0', "no reason is told");
 }
 
-/* SPIs 1 to 255 and 0 (N10, N31, RFC 4303 2.1) in a proposal of a Child SA, and nonsense. */
+/* A CREATE_CHILD_SA request of B's with this SPI, for a new Child SA or (eight octets) a new IKE
+ * SA; rekeys: SPI of a REKEY_SA notify, 0 for none. */
+static uint16_t ask_with_spi(struct sim *sim, struct bytes spi, uint32_t rekeys)
+{
+	struct ike_sa *sa = peer_sa(B(sim));
+	const bool ike = spi.n != 4;
+	struct message m;
+	uint8_t ke[32] = {9};
+	struct child_draft d;
+
+	script_begin(B(sim), sa, &m, EXCHANGE_CREATE_CHILD_SA, false, sa->send_id++);
+	if (rekeys != 0)
+		message_notify_spi(&m, PROTOCOL_ESP, rekeys, NOTIFY_REKEY_SA);
+	ike_offer_write(message_payload_begin(&m, PAYLOAD_SA),
+			ike ? &sa->config->ike : &sa->config->children[0].esp, spi, true);
+	message_payload_end(&m);
+	message_payload(&m, PAYLOAD_NONCE, BYTES_OF(ke));
+	if (ike) {
+		ke_write(message_payload_begin(&m, PAYLOAD_KE), 31, BYTES_OF(ke));
+		message_payload_end(&m);
+	} else {
+		child_draft_start(sa, &d, 0, 0);
+		ts_write(message_payload_begin(&m, PAYLOAD_TSI), d.local, d.n_local,
+			 (struct bytes){0});
+		message_payload_end(&m);
+		ts_write(message_payload_begin(&m, PAYLOAD_TSR), d.remote, d.n_remote,
+			 (struct bytes){0});
+		message_payload_end(&m);
+	}
+	return script_ask(B(sim), sa, &m, A(sim));
+}
+
+/* SPIs that are none, of Child SAs (RFC 4303 2.1) and of IKE SAs. */
+static void n10_n31(struct sim *sim)
+{
+	static const uint8_t zero[8];
+
+	script_up(sim);
+	const size_t children = plane_count(&A(sim)->plane);
+	uint16_t n = ask_with_spi(sim, bytes_of(zero, 4), 0);
+	script_expect(sim, n == NOTIFY_INVALID_SYNTAX || n == NOTIFY_NO_PROPOSAL_CHOSEN,
+		      "SPI 0 of a Child SA is taken");
+	n = ask_with_spi(sim, BYTES_LITERAL("\0\0\0\xff"), 0);
+	script_expect(sim, n == NOTIFY_INVALID_SYNTAX || n == NOTIFY_NO_PROPOSAL_CHOSEN,
+		      "SPI 255 of a Child SA is taken");
+	n = ask_with_spi(sim, bytes_of(zero, 8), 0);
+	script_expect(sim, n == NOTIFY_INVALID_SYNTAX || n == NOTIFY_NO_PROPOSAL_CHOSEN,
+		      "SPI 0 of an IKE SA is taken");
+	n = ask_with_spi(sim, bytes_of(zero, 0), 0);
+	script_expect(sim, n == NOTIFY_INVALID_SYNTAX || n == NOTIFY_NO_PROPOSAL_CHOSEN,
+		      "an IKE rekey without an SPI is taken");
+	script_expect(sim, plane_count(&A(sim)->plane) == children, "a Child SA came of it");
+	script_expect_tunnel(sim);
+}
+
+/* N4: the peer rekeys the same Child SA twice in a row, or one that it never had. */
+static void n4_twice(struct sim *sim)
+{
+	script_up(sim);
+	const struct ike_sa *sa = peer_sa(B(sim));
+	const uint32_t spi = CONTAINER_OF(sa->children.next, struct child_sa, of_sa)->spi_in;
+	script_expect(sim, ask_with_spi(sim, BYTES_LITERAL("\1\2\3\4"), spi) == 0,
+		      "the first rekey is refused");
+	script_expect(sim,
+		      ask_with_spi(sim, BYTES_LITERAL("\1\2\3\5"), spi) == NOTIFY_TEMPORARY_FAILURE,
+		      "the second rekey is not refused with TEMPORARY_FAILURE");
+	script_expect(sim,
+		      ask_with_spi(sim, BYTES_LITERAL("\1\2\3\6"), 0x01020399) ==
+			  NOTIFY_CHILD_SA_NOT_FOUND,
+		      "no CHILD_SA_NOT_FOUND");
+}
+
 static void n22_critical_inside(struct sim *sim)
 {
 	struct message m;
@@ -126,15 +198,15 @@ static void n22_critical_inside(struct sim *sim)
 	message_payload_begin(&m, 99);
 	message_payload_critical(&m);
 	message_payload_end(&m);
-	script_deliver(B(sim), sa, &m, A(sim));
-	sim_run(sim, SECOND);
+	script_expect(sim,
+		      script_ask(B(sim), sa, &m, A(sim)) == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD,
+		      "no UNSUPPORTED_CRITICAL_PAYLOAD");
 	script_expect_tunnel(sim);
 	/* not critical: skipped */
 	sa = peer_sa(B(sim));
 	script_begin(B(sim), sa, &m, EXCHANGE_INFORMATIONAL, false, sa->send_id++);
 	message_payload(&m, 99, BYTES_LITERAL("whatever"));
-	script_deliver(B(sim), sa, &m, A(sim));
-	sim_run(sim, SECOND);
+	script_expect(sim, script_ask(B(sim), sa, &m, A(sim)) == 0, "an error for nothing");
 	script_expect_tunnel(sim);
 }
 
@@ -289,6 +361,8 @@ static void unknown_exchange(struct sim *sim)
 const struct script scripts_hostile[] = {
     {"N1-create-child-before-auth", n1},
     {"N8-N30-forged-errors-lose-to-the-real-answer", n8_n30},
+    {"N4-rekey-twice", n4_twice},
+    {"N10-N31-spis-that-are-none", n10_n31},
     {"N9-invalid-ke-payload-for-ever", n9_keep_asking},
     {"N15-flood-from-10000-addresses", n15_flood},
     {"N20-reflected", n20_reflected},
