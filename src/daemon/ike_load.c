@@ -2,7 +2,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ikev2_numbers.h"
 #include "base/mem.h"
+#include "crypto/ke_pool.h"
 #include "daemon/build_private.h"
 #include "daemon/bundle.h"
 #include "daemon/ike_private.h"
@@ -70,6 +72,44 @@ static void remove_old(struct server *s)
 	}
 }
 
+struct methods {
+	const struct ke_desc *d[KE_POOL_METHODS_MAX];
+	size_t n;
+};
+
+static void add_slow(struct methods *m, const struct ike_suites *suites)
+{
+	for (size_t i = 0; i < suites->n; i++)
+		for (size_t k = 0; k < suites->proposals[i].n; k++) {
+			const struct ike_transform *t = &suites->proposals[i].transforms[k];
+			const struct ke_desc *d =
+			    t->type == TRANSFORM_KE ||
+				    (t->type >= TRANSFORM_ADDKE1 && t->type <= TRANSFORM_ADDKE7)
+				? ke_find(t->id)
+				: NULL;
+			bool there = false;
+			for (size_t j = 0; j < m->n; j++)
+				there = there || m->d[j] == d;
+			if (d != NULL && d->cost == KE_COST_SLOW && !there &&
+			    m->n < KE_POOL_METHODS_MAX)
+				m->d[m->n++] = d;
+		}
+}
+
+/* Keys of the slow methods that the configuration names are made in advance, and no others. */
+static void keep_keys(struct server *s)
+{
+	struct methods m = {.n = 0};
+
+	for (size_t i = 0; i < s->built.n; i++) {
+		const struct ike_connection *c = s->built.connections[i];
+		add_slow(&m, &c->ike);
+		for (size_t k = 0; k < c->n_children; k++)
+			add_slow(&m, &c->children[k].esp);
+	}
+	worker_keep(s->worker, m.d, m.n);
+}
+
 void load_commit(struct server *s)
 {
 	size_t failed = 0;
@@ -96,6 +136,7 @@ void load_commit(struct server *s)
 	s->built = s->next;
 	s->next = (struct built){0};
 	s->loaded = false;
+	keep_keys(s);
 	log_write(&s->process->log, LOG_INFO, NULL, 0, "%zu connections are configured",
 		  s->built.n);
 	if (!s->ready) {
