@@ -168,6 +168,8 @@ int main(int argc, char **argv)
 	/* What is as large as a McEliece key goes back to the system when it is freed; left alone,
 	 * the C library keeps such sizes from the first one on. All processes inherit it. */
 	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	/* A thread's own arena is shrunk only after a look into /proc, which the sandbox ends. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	if (status >= 0)
 		return status;
 	if (a.check)

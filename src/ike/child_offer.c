@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "ike/child.h"
+#include "ike/ext/big_payload.h"
 #include "ike/narrow.h"
 #include "ike/offer.h"
 #include "ike/select.h"
@@ -32,8 +33,7 @@ static void nonce_and_ke_write(struct message *m, const struct child_offer *o)
 		message_payload(m, PAYLOAD_NONCE, o->nonce);
 	if (o->ke == NULL)
 		return;
-	ke_write(message_payload_begin(m, PAYLOAD_KE), o->ke->id, o->ke_value);
-	message_payload_end(m);
+	ke_payload_write(m, o->ke, o->ke_value);
 }
 
 static void ts_payloads_write(struct message *m, const struct child_draft *d, bool local_first)
@@ -135,7 +135,8 @@ enum err child_answer_read(struct ike_sa *sa, const struct payloads *ps, struct 
 	const struct ike_terms terms = {.protocol = PROTOCOL_ESP,
 					.with_ke = with_ke,
 					.ke_sent = ke_sent,
-					.with_addke = sa->intermediate};
+					.with_addke = sa->intermediate,
+					.with_big = sa->big_payload};
 	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
 	struct ike_choice choice;
 	struct notify_part n;
@@ -227,7 +228,8 @@ static enum err child_suite_choose(struct ike *ike, struct ike_sa *sa, struct by
 	const struct ike_terms terms = {.protocol = PROTOCOL_ESP,
 					.with_ke = q->with_ke,
 					.ke_sent = q->ke_sent,
-					.with_addke = sa->intermediate};
+					.with_addke = sa->intermediate,
+					.with_big = sa->big_payload};
 	const struct ike_suites *ours = &sa->config->children[q->draft.index].esp;
 	const char *reason = "no reason";
 	enum err e = ike_select(ours, &terms, body, &q->choice, &reason);

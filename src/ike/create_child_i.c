@@ -6,6 +6,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/create_child.h"
+#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/followup.h"
 #include "ike/offer.h"
@@ -29,11 +30,15 @@ void create_failed(struct ike *ike, struct ike_sa *sa, struct ike_task *t, const
 	/* One whose series of key exchanges is still under way has made nothing yet. */
 	const bool rival = t->create != NULL && t->create->rival.there &&
 			   (t->create->rival.child != 0 || t->create->rival.ike_sa != 0);
+	const bool collided = t->create != NULL && t->create->rival.there;
 	const uint64_t rival_sa = rival ? t->create->rival.ike_sa : 0;
 	const enum task_kind kind = (enum task_kind)t->kind;
 	const unsigned index = t->child_index;
 
 	sa_log(ike, sa, LOG_WARN, "%s failed: %s", task_kind_name(kind), why);
+	/* Whoever waits for this rekey is told, unless the peer's takes its place. */
+	if (kind != TASK_CHILD_CREATE && !collided)
+		ike_tell(ike, IKE_EVENT_FAILED, sa, old, why);
 	/* First, since what follows may drop every task that waits. */
 	task_drop(t);
 	if (old != NULL && old->sa == sa && old->state == CHILD_REKEYING)
@@ -56,9 +61,7 @@ static void ike_rekey_write(struct ike_sa *sa, struct message *m, const struct c
 			true);
 	message_payload_end(m);
 	message_payload(m, PAYLOAD_NONCE, BYTES_OF(c->nonce));
-	ke_write(message_payload_begin(m, PAYLOAD_KE), c->ke->id,
-		 bytes_of(c->ke_value, c->ke->init_len));
-	message_payload_end(m);
+	ke_payload_write(m, c->ke, bytes_of(c->ke_value, c->ke->init_len));
 }
 
 static void create_send(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
@@ -333,7 +336,8 @@ static enum err ike_answer_read(const struct ike_sa *sa, const struct payloads *
 					.ike_spi_len = IKE_SPI_LEN,
 					.with_ke = true,
 					.ke_sent = c->ke == NULL ? KE_NONE : c->ke->id,
-					.with_addke = sa->intermediate};
+					.with_addke = sa->intermediate,
+					.with_big = sa->big_payload};
 	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
 	struct ike_choice choice;
 

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "ike/create_child.h"
+#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/followup.h"
 #include "wire/sa.h"
@@ -217,8 +218,7 @@ static void ike_answer_write(const struct create_pending *p, struct message *m,
 	ike_choice_write(message_payload_begin(m, PAYLOAD_SA), &p->choice, BYTES_OF(octets));
 	message_payload_end(m);
 	message_payload(m, PAYLOAD_NONCE, BYTES_OF(p->nonce));
-	ke_write(message_payload_begin(m, PAYLOAD_KE), ke->id, ke_value);
-	message_payload_end(m);
+	ke_payload_write(m, ke, ke_value);
 }
 
 /* Makes the SA, sends what `write` puts into the answer, and settles. The pending request ends. */
@@ -236,8 +236,7 @@ static void make_and_answer(struct ike *ike, struct ike_sa *sa, uint8_t exchange
 		goto done;
 	sa_message_begin(ike, sa, &m, exchange, true, sa->recv_id);
 	if (exchange == EXCHANGE_IKE_FOLLOWUP_KE) {
-		ke_write(message_payload_begin(&m, PAYLOAD_KE), ke->id, ke_value);
-		message_payload_end(&m);
+		ke_payload_write(&m, ke, ke_value);
 	} else if (p->of_ike) {
 		ike_answer_write(p, &m, ke, ke_value);
 	} else {
@@ -344,7 +343,8 @@ static void ike_request(struct ike *ike, struct ike_sa *sa, const struct create_
 					.ike_spi_len = IKE_SPI_LEN,
 					.with_ke = true,
 					.ke_sent = q->ke.method,
-					.with_addke = sa->intermediate};
+					.with_addke = sa->intermediate,
+					.with_big = sa->big_payload};
 	struct create_pending *p = sa->pending;
 	const struct bytes body = payloads_find(q->ps, PAYLOAD_SA)->body;
 	char text[IKE_EXPLAIN_MAX];

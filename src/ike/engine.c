@@ -108,6 +108,7 @@ struct ike *ike_new(const struct ike_settings *settings, const struct ike_callba
 	ike->unprotected_tokens = UNPROTECTED_BURST;
 	ike->crypto = crypto_new();
 	ike->buffer = mem_new(IKE_DATAGRAM_MAX);
+	ike->buffer_cap = IKE_DATAGRAM_MAX;
 	if (ike->crypto == NULL || ike->buffer == NULL || tables_init(ike)) {
 		ike_free(ike);
 		return NULL;
@@ -135,7 +136,7 @@ void ike_free(struct ike *ike)
 	deadlines_clear(&ike->deadlines);
 	cookie_jar_erase(&ike->cookies);
 	mem_free(ike->free_handles);
-	mem_free_secret(ike->buffer, IKE_DATAGRAM_MAX);
+	mem_free_secret(ike->buffer, ike->buffer_cap);
 	crypto_free(ike->crypto);
 	mem_free_secret(ike, sizeof(*ike));
 }

@@ -71,7 +71,10 @@ struct ike {
 	struct ike_totals totals;
 	unsigned jobs;
 	struct impair *impair; /* impair.c: what faults hold back; owned, NULL: nothing */
-	uint8_t *buffer;       /* IKE_DATAGRAM_MAX octets in which every message is built */
+	/* In which every message is built: IKE_DATAGRAM_MAX octets, now and then more. */
+	uint8_t *buffer;
+	size_t buffer_cap;
+	size_t assembling; /* octets of all fragments that wait for their others */
 };
 
 static inline void ike_random(struct ike *ike, void *buf, size_t n)

@@ -5,6 +5,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
 #include "ike/impair.h"
@@ -248,6 +249,7 @@ static bool init_take(struct ike *ike, struct ike_sa *sa, const struct ike_heade
 	    .with_ke = true,
 	    .ke_sent = s->ke->id,
 	    .with_addke = payloads_notify(ps, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n),
+	    .with_big = big_payload_agreed(sa->config, ps),
 	};
 	struct ike_choice choice;
 	struct bytes nonce;
@@ -269,6 +271,7 @@ static bool init_take(struct ike *ike, struct ike_sa *sa, const struct ike_heade
 	s->nonce_r_len = nonce.n;
 	sa->spi_r = h->spi_r;
 	sa->suite = choice.suite;
+	sa->big_payload = terms.with_big;
 	return true;
 ignored:
 	sa_log(ike, sa, LOG_INFO, "an IKE_SA_INIT response was ignored: %s", reason);

@@ -5,6 +5,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth.h"
+#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/impair.h"
 #include "ike/init.h"
@@ -131,7 +132,7 @@ static struct ike_conn *conn_choose(struct ike *ike, const struct init_request *
 				    struct ike_choice *choice)
 {
 	struct notify_part n;
-	const struct ike_terms terms = {
+	struct ike_terms terms = {
 	    .protocol = PROTOCOL_IKE,
 	    .with_ke = true,
 	    .ke_sent = q->ke.method,
@@ -144,6 +145,7 @@ static struct ike_conn *conn_choose(struct ike *ike, const struct init_request *
 	char text[IKE_EXPLAIN_MAX];
 
 	for (struct ike_conn *c = first; c != NULL; c = ike_conn_match_path(ike, q->path, c)) {
+		terms.with_big = big_payload_agreed(c->config, &q->ps);
 		enum err e = ike_select(&c->config->ike, &terms, q->sa, choice, &reason);
 		if (e == ERR_SYNTAX) {
 			ike_log_conn(ike, LOG_INFO, NULL, q->path,
@@ -241,6 +243,7 @@ static enum err half_open_fill(struct ike *ike, struct ike_sa *sa, const struct 
 		return ERR_NO_MEMORY;
 	/* RFC 7296 2.4: a half-open IKE SA does not wait for ever. */
 	sa->expire_at = ike->now + ike->settings.half_open_timeout;
+	sa->big_payload = big_payload_agreed(sa->config, &q->ps);
 	init_natd_read(ike, sa, q->path, q->header, &q->ps);
 	ext_read(ike, sa, AT_INIT_REQUEST, &q->ps);
 	return sa_list_half_open(ike, sa);

@@ -79,6 +79,11 @@ static struct ike_inbound *whole_open(struct ike *ike, struct ike_sa *sa, const 
 	return in;
 }
 
+static enum payload_place inner_place(const struct ike_sa *sa)
+{
+	return sa->big_payload ? PAYLOADS_INNER_BIG : PAYLOADS_INNER;
+}
+
 /* Opens an SK message, or takes in a fragment. NULL: nothing whole and authentic is here, and
  * nothing else has changed. *e says what is wrong inside an authentic one. */
 static struct ike_inbound *inbound_open(struct ike *ike, struct ike_sa *sa,
@@ -92,10 +97,14 @@ static struct ike_inbound *inbound_open(struct ike *ike, struct ike_sa *sa,
 	if (h->next_payload == PAYLOAD_SKF) {
 		in = fragment_input(ike, sa, reassembly, path, h, datagram, reason);
 		if (in != NULL)
-			*e = payloads_parse(&in->sk.payloads, PAYLOADS_INNER, in->sk.first,
+			*e = payloads_parse(&in->sk.payloads, inner_place(sa), in->sk.first,
 					    in->sk.inner, reason);
 	} else {
 		in = whole_open(ike, sa, path, h, datagram, e, reason);
+		/* The long form is legal in short payloads, too. */
+		if (in != NULL && sa->big_payload && (*e == ERR_NONE || *e == ERR_SYNTAX))
+			*e = payloads_parse(&in->sk.payloads, PAYLOADS_INNER_BIG, in->sk.first,
+					    in->sk.inner, reason);
 	}
 	if (in != NULL && *e == ERR_NONE)
 		*e = payloads_check(&in->sk.payloads, PAYLOADS_INNER, h->exchange,

@@ -107,6 +107,7 @@ enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, u
 	sa->suite = *suite;
 	sa->intermediate = old->intermediate;
 	sa->fragmentation = old->fragmentation; /* RFC 7383 2.4: of the IKE SA and its heirs */
+	sa->big_payload = old->big_payload;
 	sa->datagram_max = old->datagram_max;
 	sa->nat_here = old->nat_here;
 	sa->nat_there = old->nat_there;

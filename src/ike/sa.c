@@ -360,8 +360,21 @@ void sa_log(struct ike *ike, const struct ike_sa *sa, enum log_level level, cons
 		     text);
 }
 
-void sa_message_begin(struct ike *ike, struct ike_sa *sa, struct message *m, uint8_t exchange,
-		      bool response, uint32_t message_id)
+/* Room for a message of n octets; what is larger than usual goes when the message has been sealed.
+ */
+static void buffer_fit(struct ike *ike, size_t n)
+{
+	uint8_t *fresh = n == ike->buffer_cap ? NULL : mem_new(n);
+
+	if (fresh == NULL)
+		return; /* the message will not fit, and its builder says so */
+	mem_free_secret(ike->buffer, ike->buffer_cap);
+	ike->buffer = fresh;
+	ike->buffer_cap = n;
+}
+
+void sa_message_begin_for(struct ike *ike, struct ike_sa *sa, struct message *m, uint8_t exchange,
+			  bool response, uint32_t message_id, size_t value)
 {
 	const struct ike_header h = {
 	    .spi_i = sa->spi_i,
@@ -372,9 +385,17 @@ void sa_message_begin(struct ike *ike, struct ike_sa *sa, struct message *m, uin
 	    .message_id = message_id,
 	};
 
-	message_begin(m, ike->buffer, IKE_DATAGRAM_MAX, &h);
+	if (value > IKE_DATAGRAM_MAX / 2)
+		buffer_fit(ike, value + IKE_DATAGRAM_MAX);
+	message_begin(m, ike->buffer, ike->buffer_cap, &h);
 	if (exchange != EXCHANGE_IKE_SA_INIT)
 		message_sk_begin(m, ike_sk_iv_len(&sa->suite.protect));
+}
+
+void sa_message_begin(struct ike *ike, struct ike_sa *sa, struct message *m, uint8_t exchange,
+		      bool response, uint32_t message_id)
+{
+	sa_message_begin_for(ike, sa, m, exchange, response, message_id, 0);
 }
 
 /* The header that m begins with; its length is not final yet. */
@@ -402,7 +423,10 @@ enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m,
 	if (sa->fragmentation && m->reason == NULL && m->w.n + around > fragment_limit(sa)) {
 		inner = message_inner(m, &first);
 		h = header_of(sa, m);
-		return fragment_cut(ike, sa, &h, first, inner, fragment_limit(sa), out);
+		enum err cut = fragment_cut(ike, sa, &h, first, inner, fragment_limit(sa), out);
+		if (ike->buffer_cap != IKE_DATAGRAM_MAX)
+			buffer_fit(ike, IKE_DATAGRAM_MAX);
+		return cut;
 	}
 	enum err e = ike_sk_seal(ike->crypto, &sa->suite.protect, &keys, &sa->iv_counter,
 				 &ike->cb.random, m, &octets);

@@ -102,6 +102,7 @@ struct ike_sa {
 	bool proven : 1;       /* responder: its first request showed a cookie */
 	bool nat_here : 1, nat_there : 1;
 	bool fragmentation : 1;    /* both support it (RFC 7383) */
+	bool big_payload : 1;      /* both support payloads over 64 KB */
 	bool intermediate : 1;     /* both support IKE_INTERMEDIATE (RFC 9242) */
 	bool reauthenticating : 1; /* a new IKE SA is being made to take this one's place */
 	bool superseded : 1;       /* another one has taken its place, and it only lingers */
@@ -166,6 +167,9 @@ void sa_log(struct ike *ike, const struct ike_sa *sa, enum log_level level, cons
 /* Building: a message of this SA in ike->buffer, SK begun when keys are there. */
 void sa_message_begin(struct ike *ike, struct ike_sa *sa, struct message *m, uint8_t exchange,
 		      bool response, uint32_t message_id);
+/* The same with room for a key exchange value of so many octets, which may be over a megabyte. */
+void sa_message_begin_for(struct ike *ike, struct ike_sa *sa, struct message *m, uint8_t exchange,
+			  bool response, uint32_t message_id, size_t value);
 /* Ends and protects it, in fragments when it does not fit the path. Replaces what out held. */
 enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m,
 			 struct ike_flight *out);

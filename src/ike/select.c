@@ -70,9 +70,15 @@ static uint32_t our_types(const struct ike_proposal *ours, const struct ike_term
 }
 
 /* Equal in type, number and attributes (RFC 7296 3.3.6); *at is where in ours. */
-static bool is_ours(const struct ike_proposal *ours, const struct sa_transform *t, uint8_t *at)
+static bool is_ours(const struct ike_proposal *ours, const struct ike_terms *terms,
+		    const struct sa_transform *t, uint8_t *at)
 {
+	const struct ke_desc *ke;
+
 	if (t->unusable || (t->has_key_bits && t->key_bits == 0))
+		return false;
+	ke = t->type == TRANSFORM_KE || is_addke(t->type) ? ke_find(t->id) : NULL;
+	if (ke != NULL && ke->needs_big_payload && !terms->with_big)
 		return false;
 	*at = find(ours, t->type, t->id, t->key_bits);
 	return *at != NOT_CHOSEN;
@@ -94,7 +100,7 @@ static void match_transform(struct match *m, const struct ike_proposal *ours,
 	m->seen |= TYPE_BIT(t->type);
 	if (t->id == 0 && has_none(t->type) && !t->unusable)
 		m->none_types |= TYPE_BIT(t->type);
-	if (!is_ours(ours, t, &at))
+	if (!is_ours(ours, terms, t, &at))
 		return;
 	best = &m->at[t->type];
 	if (is_addke(t->type))
@@ -333,7 +339,7 @@ static enum err check_transform(struct match *m, const struct ike_proposal *ours
 	if ((m->seen & TYPE_BIT(t->type)) != 0)
 		return refuse(reason, "SA: the answer has two transforms of one type");
 	m->seen |= TYPE_BIT(t->type);
-	if (counts(terms, t->type) && is_ours(ours, t, &at)) {
+	if (counts(terms, t->type) && is_ours(ours, terms, t, &at)) {
 		m->at[t->type] = at;
 		return ERR_NONE;
 	}

@@ -31,6 +31,9 @@ struct ike_terms {
 	/* Both support IKE_INTERMEDIATE, so additional key exchanges are known transform types;
 	 * else a proposal that has any is passed over (RFC 9370 2.2.1). */
 	bool with_addke;
+	/* Big payloads and fragmentation were agreed: Classic McEliece may be chosen
+	 * (draft-smyslov-ipsecme-ikev2-mceliece 3). */
+	bool with_big;
 };
 
 /* A value without pointers into the payload. */

@@ -4,6 +4,10 @@
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
 
+/* Datagrams of one request that are sent at once, and the pause before more. */
+#define PACE_BURST 32
+#define PACE_GAP   UINT64_C(1000)
+
 const char *task_kind_name(enum task_kind k)
 {
 	static const char *const names[] = {
@@ -168,6 +172,7 @@ void task_postpone(struct ike *ike, struct ike_sa *sa, struct ike_task *t, uint6
 	t->reassembly = NULL;
 	t->started = t->in_flight = t->followup = false;
 	t->tries = 0;
+	t->pace_at = 0;
 	t->not_before = ike->now + delay;
 	list_remove(&t->of_sa);
 	list_append(&sa->tasks, &t->of_sa);
@@ -253,14 +258,25 @@ static uint64_t pause_after(struct ike *ike, unsigned tries)
 	return pause + ike_random_below(ike, pause / 4 + 1);
 }
 
+/* Many fragments at once overflow the buffers on the way: they go in bursts. */
+static void task_push(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
+{
+	const size_t n = flight_count(&t->request);
+
+	for (unsigned i = 0; i < PACE_BURST && t->next_piece < n; i++)
+		ike_send(ike, &sa->path, flight_datagram(&t->request, t->next_piece++));
+	t->pace_at = t->next_piece < n ? ike->now + PACE_GAP : 0;
+	t->resend_at = ike->now + pause_after(ike, t->tries);
+	sa->last_sent = ike->now;
+}
+
 static void task_sent(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 {
 	t->message_id = sa->send_id++;
 	t->started = t->in_flight = true;
 	t->tries = 1;
-	t->resend_at = ike->now + pause_after(ike, 1);
-	sa->last_sent = ike->now;
-	flight_send(ike, &sa->path, &t->request);
+	t->next_piece = 0;
+	task_push(ike, sa, t);
 }
 
 enum err task_send_octets(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
@@ -335,7 +351,9 @@ void tasks_tick(struct ike *ike, struct ike_sa *sa)
 		struct ike_task *t = task_of(node);
 		if (t->not_before <= ike->now)
 			t->not_before = 0;
-		if (!t->in_flight || t->resend_at > ike->now)
+		if (t->in_flight && t->pace_at != 0 && t->pace_at <= ike->now)
+			task_push(ike, sa, t);
+		if (!t->in_flight || t->pace_at != 0 || t->resend_at > ike->now)
 			continue;
 		if (t->tries >= most || t->tries_left == 1) {
 			task_gave_up(ike, sa, t);
@@ -345,14 +363,14 @@ void tasks_tick(struct ike *ike, struct ike_sa *sa)
 		t->tries++;
 		if (t->tries_left > 0)
 			t->tries_left--;
-		t->resend_at = ike->now + pause_after(ike, t->tries);
 		ike->totals.retransmits++;
-		sa->last_sent = ike->now;
 		sa_log(ike, sa, LOG_DEBUG, "retransmitting request %u of %s, try %u", t->message_id,
 		       task_kind_name((enum task_kind)t->kind), t->tries);
 		narrow_path(ike, sa, t);
-		if (!fault_active(ike->cb.faults, FAULT_NO_RETRANSMIT))
-			flight_send(ike, &sa->path, &t->request);
+		t->next_piece = fault_active(ike->cb.faults, FAULT_NO_RETRANSMIT)
+				    ? flight_count(&t->request)
+				    : 0;
+		task_push(ike, sa, t);
 	}
 	tasks_run(ike, sa);
 }
@@ -363,7 +381,9 @@ uint64_t tasks_deadline(const struct ike_sa *sa)
 
 	for (const struct list *node = sa->tasks.next; node != &sa->tasks; node = node->next) {
 		const struct ike_task *t = task_of(node);
-		if (t->in_flight && t->resend_at < at)
+		if (t->in_flight && t->pace_at != 0 && t->pace_at < at)
+			at = t->pace_at;
+		if (t->in_flight && t->pace_at == 0 && t->resend_at < at)
 			at = t->resend_at;
 		if (!t->started && t->not_before != 0 && t->not_before < at)
 			at = t->not_before;

@@ -36,6 +36,8 @@ struct ike_task {
 	unsigned tries;
 	unsigned tries_left; /* 0: as many as the connection allows */
 	uint64_t resend_at;
+	size_t next_piece; /* of a request in many fragments that are still being sent */
+	uint64_t pace_at;  /* when to go on with that; 0: all have been sent */
 	/* CREATE_CHILD_SA */
 	uint16_t child_index;
 	uint32_t child_spi; /* spi_in of the Child SA that is rekeyed or deleted */

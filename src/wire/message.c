@@ -48,6 +48,20 @@ struct writer *message_payload_begin(struct message *m, uint8_t type)
 	return &m->w;
 }
 
+struct writer *message_payload_begin_big(struct message *m, uint8_t type)
+{
+	struct writer *w = message_payload_begin(m, type);
+
+	if (m->kind != MESSAGE_SK) {
+		fail(m, wrong_order);
+		return w;
+	}
+	m->payload_big = true;
+	writer_patch_u8(w, m->payload_at + 1, PAYLOAD_BIG);
+	writer_zero(w, PAYLOAD_BIG_HEADER_LEN - PAYLOAD_HEADER_LEN);
+	return w;
+}
+
 void message_payload_end(struct message *m)
 {
 	if (m->payload_at == 0) {
@@ -56,11 +70,14 @@ void message_payload_end(struct message *m)
 	}
 	size_t len = m->w.n - m->payload_at;
 
-	if (len > PAYLOAD_LEN_MAX)
+	if (len > (m->payload_big ? UINT32_MAX : PAYLOAD_LEN_MAX))
 		fail(m, too_long);
+	else if (m->payload_big)
+		writer_patch_u32(&m->w, m->payload_at + 2, (uint32_t)len);
 	else
 		writer_patch_u16(&m->w, m->payload_at + 2, len);
 	m->payload_at = 0;
+	m->payload_big = false;
 }
 
 void message_payload(struct message *m, uint8_t type, struct bytes body)
@@ -74,7 +91,8 @@ void message_payload_critical(struct message *m)
 	if (m->payload_at == 0)
 		fail(m, wrong_order);
 	else
-		writer_patch_u8(&m->w, m->payload_at + 1, PAYLOAD_CRITICAL);
+		writer_patch_u8(&m->w, m->payload_at + 1,
+				(uint8_t)(PAYLOAD_CRITICAL | (m->payload_big ? PAYLOAD_BIG : 0)));
 }
 
 void message_sk_begin(struct message *m, size_t iv_len)

@@ -20,19 +20,24 @@ static enum err take_payload(struct payloads *out, enum payload_place place, uin
 {
 	uint8_t next_payload = reader_u8(r);
 	uint8_t flags = reader_u8(r);
-	uint16_t len = reader_u16(r);
+	/* Without the negotiation the bit is reserved, and ignored (RFC 7296 3.2). */
+	bool big = place == PAYLOADS_INNER_BIG && (flags & PAYLOAD_BIG) != 0;
+	size_t header = big ? PAYLOAD_BIG_HEADER_LEN : PAYLOAD_HEADER_LEN;
+	size_t len = big ? reader_u32(r) : reader_u16(r);
 	struct payload *p = &out->p[out->n];
 
 	if (!reader_ok(r))
 		return wire_syntax(reason, "payload: its generic header is cut off");
-	if (len < PAYLOAD_HEADER_LEN)
-		return wire_syntax(reason, "payload: its length is below 4");
-	if ((size_t)len - PAYLOAD_HEADER_LEN > reader_left(r))
+	if (len < header)
+		return wire_syntax(reason, "payload: its length is below that of its header");
+	if (len - header > reader_left(r))
 		return wire_syntax(reason, "payload: it claims more octets than are left");
-	struct bytes body = reader_take(r, len - (size_t)PAYLOAD_HEADER_LEN);
+	if (len > PAYLOAD_LEN_MAX && type != PAYLOAD_KE)
+		return wire_syntax(reason, "payload: only KE may be longer than 65535 octets");
+	struct bytes body = reader_take(r, len - header);
 
 	*next = ends_chain(type) ? (uint8_t)PAYLOAD_NONE : next_payload;
-	if (ends_chain(type) && place == PAYLOADS_INNER)
+	if (ends_chain(type) && place != PAYLOADS_OUTER)
 		return wire_syntax(reason, "payload: SK or SKF inside SK");
 	if (!payload_is_known(type)) {
 		/* RFC 7296 2.5: critical ones end the message, the others are skipped. */
@@ -150,7 +155,8 @@ static uint32_t allowed_types(enum payload_place place, uint8_t exchange, bool r
 enum err payloads_check(const struct payloads *ps, enum payload_place place, uint8_t exchange,
 			bool response, const char **reason)
 {
-	uint32_t allowed = allowed_types(place, exchange, response);
+	uint32_t allowed =
+	    allowed_types(place == PAYLOADS_INNER_BIG ? PAYLOADS_INNER : place, exchange, response);
 	uint32_t seen = 0;
 
 	for (size_t i = 0; i < ps->n; i++) {

@@ -13,6 +13,9 @@
 
 #define PAYLOAD_HEADER_LEN 4
 #define PAYLOAD_CRITICAL   0x80
+/* L: the Payload Length has 32 bits (draft-smyslov-ipsecme-ikev2-mceliece 4). */
+#define PAYLOAD_BIG            0x40
+#define PAYLOAD_BIG_HEADER_LEN 6
 /* The longest payload, header and all, that the 16-bit Payload Length can name. */
 #define PAYLOAD_LEN_MAX 65535
 /* Payloads that are kept of one message; more is ERR_LIMIT. */
@@ -31,6 +34,9 @@ struct payload {
 enum payload_place {
 	PAYLOADS_OUTER, /* in the message itself, readable by all */
 	PAYLOADS_INNER, /* inside SK, after decryption: no SK or SKF may be here */
+	/* The same, where payloads with a 32-bit length were negotiated
+	 * (draft-nir-ipsecme-big-payload): the bit after Critical means something. */
+	PAYLOADS_INNER_BIG,
 };
 
 struct payloads {

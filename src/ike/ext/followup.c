@@ -5,6 +5,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 
 #define SECOND UINT64_C(1000000)
@@ -59,10 +60,11 @@ static void request_send(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	c->ke = job->ke;
 	c->private = job->private;
 	job->private = NULL;
-	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_FOLLOWUP_KE, false, sa->send_id);
-	ke_write(message_payload_begin(&m, PAYLOAD_KE), job->ke->id,
-		 bytes_of(job->value, job->ke->init_len));
-	message_payload_end(&m);
+	sa_message_begin_for(ike, sa, &m, EXCHANGE_IKE_FOLLOWUP_KE, false, sa->send_id,
+			     job->ke->init_len);
+	ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->init_len));
+	mem_free(job->value);
+	job->value = NULL;
 	message_notify(&m, NOTIFY_ADDITIONAL_KEY_EXCHANGE, bytes_of(c->link, c->link_len));
 	t->followup = true;
 	if (task_send(ike, sa, t, &m))
@@ -299,21 +301,18 @@ static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 		refuse(ike, sa, NOTIFY_INVALID_SYNTAX, job->result ? job->reason : "out of memory");
 		return;
 	}
-	ike_suite_addke(pending_suite(p), p->addke_place, &next);
-	p->addke_place = next;
-	if (ike_suite_addke(pending_suite(p), next, &next) == NULL && p->of_ike &&
-	    create_busy_with_children(sa)) {
+	ike_suite_addke(pending_suite(p), p->addke_place, &p->addke_place);
+	const bool last = ike_suite_addke(pending_suite(p), p->addke_place, &next) == NULL;
+	if (last && p->of_ike && create_busy_with_children(sa)) {
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "a Child SA is being negotiated");
 		return;
 	}
-	if (ike_suite_addke(pending_suite(p), next, &next) == NULL) {
+	if (last) {
 		create_answer_last(ike, sa, job->ke, bytes_of(job->value, job->ke->resp_len));
 		return;
 	}
 	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_FOLLOWUP_KE, true, sa->recv_id);
-	ke_write(message_payload_begin(&m, PAYLOAD_KE), job->ke->id,
-		 bytes_of(job->value, job->ke->resp_len));
-	message_payload_end(&m);
+	ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->resp_len));
 	followup_link_write(ike, p, &m);
 	sa->pending = NULL;
 	if (sa_respond(ike, sa, &m) || !followup_hold(ike, sa, p))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "ike/create_child.h"
 #include "ike/ext/ext.h"
 #include "wire/sk.h"
 
@@ -11,6 +12,8 @@
 /* What a message may hold beside a key exchange: certificates, selectors, notifies. */
 #define MESSAGE_OCTETS     65536
 #define INTERMEDIATE_EXTRA 4096
+/* Fragments of all peers together that wait for their others. */
+#define ASSEMBLING_MAX ((size_t)64 << 20)
 
 static void write_notify(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m)
 {
@@ -43,6 +46,7 @@ void reassembly_free(struct ike_reassembly *r)
 		return;
 	for (size_t i = 0; i < r->total; i++)
 		mem_free_secret(r->pieces[i].p, r->pieces[i].n);
+	*r->held -= r->octets;
 	mem_free(r);
 }
 
@@ -135,6 +139,23 @@ void fragment_again(struct ike *ike, struct ike_sa *sa, struct ike_flight *f, si
 	*f = smaller;
 }
 
+/* Of an established IKE SA: a series of key exchanges may have come to a large one. */
+static size_t followup_octets(const struct ike_sa *sa)
+{
+	size_t most = sa->message_max;
+
+	for (const struct list *node = sa->followups.next; node != &sa->followups;
+	     node = node->next) {
+		const struct create_pending *p =
+		    CONTAINER_OF(node, const struct create_pending, of_sa);
+		unsigned next;
+		const struct ke_desc *ke = ike_suite_addke(pending_suite(p), p->addke_place, &next);
+		if (ke != NULL && ke->init_len + INTERMEDIATE_EXTRA > most)
+			most = ke->init_len + INTERMEDIATE_EXTRA;
+	}
+	return most;
+}
+
 /* The most that one message of the peer's may hold: before it is authenticated what the key
  * exchange that is due needs, and no more. */
 static size_t message_octets_max(const struct ike_sa *sa)
@@ -143,7 +164,7 @@ static size_t message_octets_max(const struct ike_sa *sa)
 	const struct ke_desc *ke;
 
 	if (sa->setup == NULL)
-		return sa->message_max;
+		return followup_octets(sa);
 	ke = ike_suite_addke(&sa->suite, sa->setup->addke_place, &next);
 	if (ke == NULL)
 		return MESSAGE_OCTETS;
@@ -183,7 +204,7 @@ static struct ike_reassembly *reassembly_new(const struct ike_header *h, uint16_
 /* Stores an authentic piece. */
 static const char *piece_store(struct ike_reassembly **r, const struct ike_header *h,
 			       const struct sk_layout *at, struct bytes chunk, size_t datagram,
-			       size_t most)
+			       size_t most, size_t *held)
 {
 	if (*r != NULL && ((*r)->message_id != h->message_id || (*r)->total < at->total)) {
 		reassembly_free(*r); /* cut anew, smaller: begin anew */
@@ -193,14 +214,18 @@ static const char *piece_store(struct ike_reassembly **r, const struct ike_heade
 		*r = reassembly_new(h, at->total);
 	if (*r == NULL)
 		return "out of memory";
+	(*r)->held = held;
 	if ((*r)->octets + chunk.n > most)
 		return "the message would be longer than what was agreed needs";
+	if (*held + chunk.n > ASSEMBLING_MAX)
+		return "too many messages are being put together";
 	struct piece *p = &(*r)->pieces[at->number - 1];
 	p->p = mem_copy(chunk);
 	if (p->p == NULL)
 		return "out of memory";
 	p->n = chunk.n;
 	(*r)->octets += chunk.n;
+	*held += chunk.n;
 	(*r)->have++;
 	if (at->number == 1)
 		(*r)->first = at->first;
@@ -267,7 +292,7 @@ struct ike_inbound *fragment_input(struct ike *ike, struct ike_sa *sa, struct ik
 	 */
 	if (ike_skf_open(ike->crypto, &sa->suite.protect, &keys, octets, &at, &chunk, reason))
 		goto done;
-	*reason = piece_store(r, h, &at, chunk, datagram.n, most);
+	*reason = piece_store(r, h, &at, chunk, datagram.n, most, &ike->assembling);
 	if (*reason != NULL || (*r)->have < (*r)->total)
 		goto done;
 	in = assemble(*r, path, reason);

@@ -19,6 +19,7 @@ struct ike_reassembly {
 	uint16_t largest; /* octets of the largest datagram among them */
 	uint8_t first;
 	size_t octets; /* of all pieces that are here */
+	size_t *held;  /* the engine's sum of these; borrowed */
 	struct ike_header header;
 	struct piece {
 		uint8_t *p; /* owned; NULL: not here yet */

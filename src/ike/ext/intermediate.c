@@ -5,6 +5,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/init.h"
 
@@ -52,22 +53,28 @@ static enum err chain(struct ike *ike, struct ike_sa *sa, bool request, const ui
 	const struct prf_desc *prf_used = sa->suite.prf;
 	uint8_t *value = request ? s->int_auth_i : s->int_auth_r;
 	bool *there = request ? &s->has_int_auth_i : &s->has_int_auth_r;
-	uint8_t a[A_LEN];
+	uint8_t a[A_LEN + 2];
 	uint8_t next[PRF_MAX];
 	struct writer w = writer_of(a, sizeof(a));
 
-	if (p.n > PAYLOAD_LEN_MAX - PAYLOAD_HEADER_LEN)
-		return ERR_RANGE;
+	const bool big = p.n > PAYLOAD_LEN_MAX - PAYLOAD_HEADER_LEN;
+	const size_t sk = big ? PAYLOAD_BIG_HEADER_LEN : PAYLOAD_HEADER_LEN;
+
 	writer_bytes(&w, bytes_of(header, IKE_HEADER_LEN));
 	/* As if IV, padding and ICV had no length, and the message had never been fragmented. */
 	writer_patch_u8(&w, IKE_NEXT_AT, PAYLOAD_SK);
-	writer_patch_u32(&w, IKE_LENGTH_AT, (uint32_t)(A_LEN + p.n));
+	writer_patch_u32(&w, IKE_LENGTH_AT, (uint32_t)(IKE_HEADER_LEN + sk + p.n));
 	writer_u8(&w, first);
-	writer_u8(&w, flags);
-	writer_u16(&w, (uint16_t)(PAYLOAD_HEADER_LEN + p.n));
+	/* RFC 9242 knows no length over 16 bits here. Our own choice: the header that the message
+	 * would have in the big format, unfragmented. */
+	writer_u8(&w, big ? PAYLOAD_BIG : flags);
+	if (big)
+		writer_u32(&w, (uint32_t)(sk + p.n));
+	else
+		writer_u16(&w, (uint16_t)(sk + p.n));
 	const struct bytes parts[] = {
 	    bytes_of(value, *there ? prf_used->out_len : 0),
-	    BYTES_OF(a),
+	    writer_bytes_so_far(&w),
 	    p,
 	};
 	/* The original initiator sends all requests (RFC 9242 3.1). */
@@ -172,10 +179,12 @@ static void request_send(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	s->private = job->private;
 	job->private = NULL;
 	t = task_add(ike, sa, TASK_INTERMEDIATE, 0);
-	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_INTERMEDIATE, false, sa->send_id);
-	ke_write(message_payload_begin(&m, PAYLOAD_KE), job->ke->id,
-		 bytes_of(job->value, job->ke->init_len));
-	message_payload_end(&m);
+	sa_message_begin_for(ike, sa, &m, EXCHANGE_IKE_INTERMEDIATE, false, sa->send_id,
+			     job->ke->init_len);
+	ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->init_len));
+	/* A copy of a megabyte that nobody needs any more. */
+	mem_free(job->value);
+	job->value = NULL;
 	ext_write(ike, sa, AT_INTERMEDIATE_REQUEST, &m);
 	if (t == NULL || chain_own(ike, sa, true, &m) || task_send(ike, sa, t, &m))
 		fail(ike, sa, "the IKE_INTERMEDIATE request could not be built");
@@ -282,9 +291,7 @@ static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 		return;
 	}
 	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_INTERMEDIATE, true, sa->recv_id);
-	ke_write(message_payload_begin(&m, PAYLOAD_KE), job->ke->id,
-		 bytes_of(job->value, job->ke->resp_len));
-	message_payload_end(&m);
+	ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->resp_len));
 	ext_write(ike, sa, AT_INTERMEDIATE_RESPONSE, &m);
 	/* The response is still under the old keys (RFC 9370 2.2.2). */
 	if (chain_own(ike, sa, false, &m) || sa_respond(ike, sa, &m) ||

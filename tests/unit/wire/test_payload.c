@@ -60,7 +60,7 @@ static void lengths_that_lie(void **state)
 	assert_int_equal(
 	    payloads_parse(&ps, PAYLOADS_OUTER, PAYLOAD_NONCE, BYTES_OF(octets), &reason),
 	    ERR_SYNTAX);
-	assert_string_equal(reason, "payload: its length is below 4");
+	assert_string_equal(reason, "payload: its length is below that of its header");
 	octets[3] = 0;
 	assert_false(takes_chain(BYTES_OF(octets)));
 	octets[2] = 0xff;
