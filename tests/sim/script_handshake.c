@@ -210,32 +210,76 @@ static void cookie_and_other_group(struct sim *sim)
 	script_expect(sim, B(sim)->ike->totals.cookies_sent > 0, "no cookie was asked for");
 }
 
-/* What an established IKE SA with one Child SA holds, in both engines together. */
+#define MANY 48
+
+static void command_all(struct sim *sim, bool up)
+{
+	char name[8];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "m%u", i);
+		if (up)
+			ike_up(A(sim)->ike, name, NULL, peer_now(A(sim)));
+		else
+			ike_down(A(sim)->ike, name, NULL, peer_now(A(sim)));
+		sim_run(sim, SECOND);
+	}
+	sim_run(sim, 20 * SECOND);
+}
+
+/* What an idle IKE SA with one Child SA holds, the allocator's own octets included: the difference
+ * between many tunnels up and down, halved as both ends are here. The data planes of the simulator
+ * keep what they have once taken. */
+static size_t held_by_one(struct sim *sim)
+{
+	char names[MANY][8], a_ids[MANY][16], b_ids[MANY][16];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		struct sim_wish a = config_usual, b;
+		snprintf(names[i], sizeof(names[i]), "m%u", i);
+		snprintf(a_ids[i], sizeof(a_ids[i]), "a%u.example", i);
+		snprintf(b_ids[i], sizeof(b_ids[i]), "b%u.example", i);
+		a.name = names[i];
+		a.local_id = a_ids[i];
+		a.remote_id = b_ids[i];
+		a.children[0].policy = 3 + i;
+		b = config_mirror(&a);
+		struct ike_connection *ca = config_make(A(sim), B(sim), &a);
+		struct ike_connection *cb = config_make(B(sim), A(sim), &b);
+		ike_connection_set(A(sim)->ike, ca, peer_now(A(sim)));
+		ike_connection_set(B(sim)->ike, cb, peer_now(B(sim)));
+		ike_connection_release(ca);
+		ike_connection_release(cb);
+	}
+	command_all(sim, true);
+	command_all(sim, false);
+	const size_t down = mallinfo2().uordblks;
+	command_all(sim, true);
+	script_expect(sim, peer_count_sas(A(sim), SA_UP) == MANY + 1, "not all are up");
+	const size_t held = (mallinfo2().uordblks - down) / 2 / MANY;
+	command_all(sim, false);
+	return held;
+}
+
 static void cost(struct sim *sim)
 {
-	const unsigned n = 50;
+	const unsigned n = 200;
 	struct timespec begun, done;
 
 	script_up(sim);
-	const size_t before = mallinfo2().uordblks;
-	struct ike_sa *sa = peer_sa(A(sim));
-	(void)before;
-	printf("# struct ike_sa %zu octets, child_sa %zu, keys %u, answer %zu, request setup %zu\n",
-	       sizeof(struct ike_sa), sizeof(struct child_sa), sa->keys.len, sa->answer.len,
-	       sizeof(struct ike_setup));
-	const struct child_sa *c = CONTAINER_OF(sa->children.next, struct child_sa, of_sa);
-	const size_t held = sizeof(*sa) + sa->keys.len + sa->answer.len + sizeof(*c) +
-			    (size_t)(c->n_local + c->n_remote) * sizeof(struct selector) + 2 * 32;
-	printf("# an idle IKE SA with one Child SA holds %zu octets\n", held);
-	script_expect(sim, held < 4096, "it holds more than 4 KB");
-	clock_gettime(CLOCK_MONOTONIC, &begun);
+	const size_t held = held_by_one(sim);
+	printf("# an idle IKE SA with one Child SA holds %zu octets (struct ike_sa %zu, struct "
+	       "child_sa %zu)\n",
+	       held, sizeof(struct ike_sa), sizeof(struct child_sa));
+	script_expect(sim, held > 0 && held < 4096, "it holds more than 4 KB");
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begun);
 	for (unsigned i = 0; i < n; i++) {
 		ike_down(A(sim)->ike, "net", NULL, peer_now(A(sim)));
 		sim_run(sim, SECOND);
 		ike_up(A(sim)->ike, "net", NULL, peer_now(A(sim)));
 		sim_run(sim, SECOND);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &done);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &done);
 	printf(
 	    "# set-up and end, both ends, cryptography and simulator included: %.0f us\n",
 	    ((double)(done.tv_sec - begun.tv_sec) * 1e9 + (double)(done.tv_nsec - begun.tv_nsec)) /
