@@ -248,6 +248,8 @@ static int run_version(const struct arguments *a, const char *name)
 	if (client_open(&c, a->run_dir, a->timeout)) {
 		o = converse(&c, request, a->json, &status);
 		client_close(&c);
+		if (o != NULL)
+			status = EXIT_OK;
 	}
 	const char *theirs = json_string_value(json_object_get(o, "version"));
 	if (a->json) {
