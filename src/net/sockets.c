@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/datagram.h"
+#include "net/tcp.h"
 
 #define BUFFER_DEFAULT (4 * 1024 * 1024)
 #define IPPROTO_ESP_50 50
@@ -64,7 +65,8 @@ static const char *what_text(enum net_socket_kind kind, const struct endpoint *l
 	if (kind == NET_ESP)
 		snprintf(buf, cap, "IP protocol 50 on %s", where);
 	else
-		snprintf(buf, cap, "UDP port %u on %s", local->port, where);
+		snprintf(buf, cap, "%s port %u on %s", kind == NET_TCP ? "TCP" : "UDP", local->port,
+			 where);
 	return buf;
 }
 
@@ -136,6 +138,21 @@ failed:;
 	return ERR_IO;
 }
 
+static enum err open_tcp(struct net_socket *s, const struct endpoint *local,
+			 const struct net_options *o, char reason[NET_REASON_MAX])
+{
+	int fd = tcp_listen(local, o->mark != 0 ? o->mark : NET_MARK_DEFAULT);
+
+	if (fd < 0) {
+		int error = errno;
+		explain(reason, NET_TCP, local, "listen", error);
+		errno = error;
+		return ERR_IO;
+	}
+	*s = (struct net_socket){.fd = fd, .kind = NET_TCP, .bound = *local};
+	return ERR_NONE;
+}
+
 static enum err open_address(struct net_sockets *set, const struct addr *a,
 			     const struct net_options *o, char reason[NET_REASON_MAX])
 {
@@ -143,17 +160,19 @@ static enum err open_address(struct net_sockets *set, const struct addr *a,
 	    [NET_IKE] = {*a, o->ike_port != 0 ? o->ike_port : 500},
 	    [NET_NATT] = {*a, o->natt_port != 0 ? o->natt_port : 4500},
 	    [NET_ESP] = {*a, 0},
+	    [NET_TCP] = {*a, o->tcp_port},
 	};
-	for (enum net_socket_kind k = NET_IKE; k <= NET_ESP; k++) {
-		if (k == NET_ESP && o->no_esp)
-			break;
+	for (enum net_socket_kind k = NET_IKE; k <= NET_TCP; k++) {
+		if ((k == NET_ESP && o->no_esp) || (k == NET_TCP && o->tcp_port == 0))
+			continue;
 		if (set->n == NET_SOCKETS_MAX) {
 			snprintf(reason, NET_REASON_MAX, "at most %d local addresses can be served",
-				 NET_SOCKETS_MAX / 3);
+				 NET_SOCKETS_MAX / 4);
 			errno = E2BIG;
 			return ERR_LIMIT;
 		}
-		enum err e = open_one(&set->s[set->n], k, &at[k], o, reason);
+		enum err e = k == NET_TCP ? open_tcp(&set->s[set->n], &at[k], o, reason)
+					  : open_one(&set->s[set->n], k, &at[k], o, reason);
 		if (e != ERR_NONE)
 			return e;
 		set->n++;

@@ -1,6 +1,6 @@
-/* Sockets of the outer network: UDP 500 and 4500, and IP protocol 50. The root parent opens them
- * and hands the descriptors to the unprivileged processes; nothing here is needed after that but
- * net_sockets_find(). */
+/* Sockets of the outer network: UDP 500 and 4500, IP protocol 50 and TCP 4500. The root parent
+ * opens them and hands the descriptors to the unprivileged processes; nothing here is needed after
+ * that but net_sockets_find(). */
 #ifndef POSTERN_NET_SOCKETS_H
 #define POSTERN_NET_SOCKETS_H
 
@@ -22,6 +22,7 @@ enum net_socket_kind {
 	NET_IKE,  /* UDP 500: IKE alone (RFC 7296 2) */
 	NET_NATT, /* UDP 4500: IKE behind the non-ESP marker, and ESP (RFC 3948) */
 	NET_ESP,  /* IP protocol 50, raw */
+	NET_TCP,  /* TCP 4500, listening: IKE and ESP in streams (RFC 9329; net/tcp.h) */
 };
 
 struct net_socket {
@@ -42,6 +43,7 @@ struct net_options {
 	size_t n_local;
 	uint16_t ike_port;  /* 0: 500 */
 	uint16_t natt_port; /* 0: 4500 */
+	uint16_t tcp_port;  /* 0: none */
 	uint32_t mark;      /* 0: NET_MARK_DEFAULT */
 	int buffer;         /* octets of receive and send buffer; 0: 4 MiB */
 	bool no_esp;        /* leave out the raw sockets */
