@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/list.h"
 #include "base/mem.h"
@@ -16,6 +17,7 @@
 struct waiting {
 	struct list node;
 	size_t n;
+	int fd; /* goes with it, owned; -1: none */
 	uint8_t octets[];
 };
 
@@ -26,7 +28,8 @@ struct plane_client {
 	uint64_t next_serial;
 	uint64_t *serials; /* by handle; owned; 0: no such pair */
 	size_t n_serials;
-	uint8_t *in; /* CONTROL_MESSAGE_MAX; owned */
+	uint8_t *in;  /* CONTROL_MESSAGE_MAX; owned */
+	uint8_t *out; /* the same */
 	struct control_message message;
 };
 
@@ -35,6 +38,8 @@ struct plane_client {
 static void drop_waiting(struct waiting *w)
 {
 	list_remove(&w->node);
+	if (w->fd >= 0)
+		(void)close(w->fd);
 	mem_free_secret(w, sizeof(*w) + w->n);
 }
 
@@ -43,22 +48,54 @@ static bool would_block(int error)
 	return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;
 }
 
-/* Later messages must not overtake earlier ones. */
-static enum err deliver(struct plane_client *c, struct bytes message)
+static bool put(const struct plane_client *c, struct bytes message, int fd)
 {
-	if (list_empty(&c->waiting)) {
-		if (send(c->config.control, message.p, message.n, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-			return ERR_NONE;
-		if (!would_block(errno))
-			return ERR_IO;
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {(void *)(uintptr_t)message.p, message.n};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	const struct cmsghdr h = {
+	    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+
+	if (fd >= 0) {
+		memcpy(control, &h, sizeof(h));
+		memcpy(control + CMSG_LEN(0), &fd, sizeof(fd));
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
 	}
-	struct waiting *w = mem_new(sizeof(*w) + message.n);
+	return sendmsg(c->config.control, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* Later messages must not overtake earlier ones. Takes fd, also on failure; -1: none. */
+static enum err deliver_with(struct plane_client *c, struct bytes message, int fd)
+{
+	struct waiting *w = NULL;
+	enum err e = ERR_NONE;
+
+	if (list_empty(&c->waiting)) {
+		if (put(c, message, fd))
+			goto done;
+		e = ERR_IO;
+		if (!would_block(errno))
+			goto done;
+	}
+	e = ERR_NO_MEMORY;
+	w = mem_new(sizeof(*w) + message.n);
 	if (w == NULL)
-		return ERR_NO_MEMORY;
+		goto done;
 	w->n = message.n;
+	w->fd = fd;
 	memcpy(w->octets, message.p, message.n);
 	list_append(&c->waiting, &w->node);
 	return ERR_NONE;
+done:
+	if (fd >= 0)
+		(void)close(fd);
+	return e;
+}
+
+static enum err deliver(struct plane_client *c, struct bytes message)
+{
+	return deliver_with(c, message, -1);
 }
 
 static enum err deliver_written(struct plane_client *c, const struct writer *w)
@@ -81,7 +118,7 @@ enum err plane_client_write(struct plane_client *c)
 {
 	LIST_EACH (&c->waiting, node) {
 		struct waiting *w = CONTAINER_OF(node, struct waiting, node);
-		if (send(c->config.control, w->octets, w->n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		if (!put(c, bytes_of(w->octets, w->n), w->fd))
 			return would_block(errno) ? ERR_NONE : ERR_IO;
 		drop_waiting(w);
 	}
@@ -112,7 +149,8 @@ enum err plane_client_new(struct plane_client **out, const struct plane_client_c
 	c->next_serial &= UINT64_MAX << 32;
 	enum err e = ERR_NO_MEMORY;
 	c->in = mem_new(CONTROL_MESSAGE_MAX);
-	if (c->in == NULL)
+	c->out = mem_new(CONTROL_MESSAGE_MAX);
+	if (c->in == NULL || c->out == NULL)
 		goto failed;
 	e = counters_map(&c->counters, config->counters_fd, false);
 	if (e != ERR_NONE)
@@ -136,6 +174,7 @@ void plane_client_free(struct plane_client *c)
 	counters_unmap(&c->counters);
 	mem_free(c->serials);
 	mem_free(c->in);
+	mem_free(c->out);
 	mem_free(c);
 }
 
@@ -246,6 +285,36 @@ void plane_client_ask_stats(struct plane_client *c)
 	(void)send_id(c, CONTROL_STATS_ASK, 0, false);
 }
 
+/* ---- Streams --------------------------------------------------------------------------------- */
+
+enum err plane_client_stream_open(struct plane_client *c, const struct path *path, int fd)
+{
+	uint8_t buf[128];
+	struct writer w = writer_of(buf, sizeof(buf));
+	control_put_stream_open(&w, path);
+	return deliver_with(c, writer_bytes_so_far(&w), fd);
+}
+
+void plane_client_stream_hold(struct plane_client *c, uint32_t stream, uint32_t message_max)
+{
+	uint8_t buf[16];
+	struct writer w = writer_of(buf, sizeof(buf));
+	control_put_stream_hold(&w, stream, message_max);
+	(void)deliver_written(c, &w);
+}
+
+void plane_client_stream_close(struct plane_client *c, uint32_t stream)
+{
+	(void)send_id(c, CONTROL_STREAM_CLOSE, stream, false);
+}
+
+enum err plane_client_send(struct plane_client *c, const struct path *path, struct bytes message)
+{
+	struct writer w = writer_of(c->out, CONTROL_MESSAGE_MAX);
+	control_put_datagram(&w, path, message);
+	return deliver_written(c, &w);
+}
+
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
 static void take(struct plane_client *c, struct bytes octets)
@@ -264,6 +333,10 @@ static void take(struct plane_client *c, struct bytes octets)
 	case CONTROL_DATAGRAM:
 		if (f->datagram != NULL)
 			f->datagram(f->ctx, &m->path, m->datagram);
+		break;
+	case CONTROL_STREAM_EVENT:
+		if (f->stream != NULL)
+			f->stream(f->ctx, &m->stream);
 		break;
 	case CONTROL_STATS:
 		if (f->stats != NULL)

@@ -23,6 +23,7 @@ struct plane_client_config {
 	/* An IKE message that came in on port 4500, without marker. Borrowed. */
 	void (*datagram)(void *ctx, const struct path *path, struct bytes message);
 	void (*stats)(void *ctx, const struct plane_stats *stats);
+	void (*stream)(void *ctx, const struct stream_event *event);
 	/* To be carried to the root parent, which gives it to routes_message(). Borrowed; holds no
 	 * keys. */
 	void (*to_parent)(void *ctx, struct bytes message);
@@ -43,6 +44,14 @@ enum err plane_client_read(struct plane_client *c);
  */
 enum err plane_client_write(struct plane_client *c);
 bool plane_client_wants_write(const struct plane_client *c);
+
+/* Streams (struct stream_ops). Opening takes a descriptor of tcp_socket(), also on failure; the
+ * outcome comes by stream(). */
+enum err plane_client_stream_open(struct plane_client *c, const struct path *path, int fd);
+void plane_client_stream_hold(struct plane_client *c, uint32_t stream, uint32_t message_max);
+void plane_client_stream_close(struct plane_client *c, uint32_t stream);
+/* One IKE message on path->stream. ERR_NO_MEMORY: it is lost. */
+enum err plane_client_send(struct plane_client *c, const struct path *path, struct bytes message);
 
 /* Asks for the whole plane's counters; the answer comes by stats(). */
 void plane_client_ask_stats(struct plane_client *c);

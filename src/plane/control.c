@@ -270,6 +270,22 @@ void control_put_move(struct writer *w, uint32_t handle, const struct path *oute
 
 /* ---- From the plane -------------------------------------------------------------------------- */
 
+static void put_reason(struct writer *w, const char *reason)
+{
+	size_t n = reason != NULL ? strnlen(reason, UINT8_MAX) : 0;
+	writer_u8(w, (uint8_t)n);
+	writer_bytes(w, bytes_of(reason, n));
+}
+
+static const char *get_reason(struct reader *r, struct control_message *m)
+{
+	size_t n = reader_u8(r);
+	_Static_assert(sizeof(m->reason) > UINT8_MAX, "a reason and its NUL");
+	reader_copy(r, m->reason, n);
+	m->reason[n] = '\0';
+	return n != 0 ? m->reason : NULL;
+}
+
 void control_put_event(struct writer *w, const struct dataplane_event *e)
 {
 	writer_u8(w, CONTROL_EVENT);
@@ -283,9 +299,7 @@ void control_put_event(struct writer *w, const struct dataplane_event *e)
 	writer_u16(w, e->flow.src_port);
 	writer_u16(w, e->flow.dst_port);
 	put_endpoint(w, &e->remote);
-	size_t n = e->reason != NULL ? strnlen(e->reason, UINT8_MAX) : 0;
-	writer_u8(w, (uint8_t)n);
-	writer_bytes(w, bytes_of(e->reason, n));
+	put_reason(w, e->reason);
 }
 
 static void get_event(struct reader *r, struct control_message *m)
@@ -304,11 +318,7 @@ static void get_event(struct reader *r, struct control_message *m)
 	e->flow.src_port = reader_u16(r);
 	e->flow.dst_port = reader_u16(r);
 	e->remote = get_endpoint(r);
-	size_t n = reader_u8(r);
-	_Static_assert(sizeof(m->reason) > UINT8_MAX, "a reason and its NUL");
-	reader_copy(r, m->reason, n);
-	m->reason[n] = '\0';
-	e->reason = n != 0 ? m->reason : NULL;
+	e->reason = get_reason(r, m);
 }
 
 void control_put_datagram(struct writer *w, const struct path *path, struct bytes message)
@@ -366,6 +376,38 @@ static void get_stats(struct reader *r, struct plane_stats *s)
 	s->policies = reader_u32(r);
 }
 
+/* ---- Streams --------------------------------------------------------------------------------- */
+
+void control_put_stream_open(struct writer *w, const struct path *path)
+{
+	writer_u8(w, CONTROL_STREAM_OPEN);
+	put_path(w, path);
+}
+
+void control_put_stream_hold(struct writer *w, uint32_t stream, uint32_t message_max)
+{
+	control_put_id(w, CONTROL_STREAM_HOLD, stream);
+	writer_u32(w, message_max);
+}
+
+void control_put_stream_event(struct writer *w, const struct stream_event *e)
+{
+	writer_u8(w, CONTROL_STREAM_EVENT);
+	writer_u8(w, (uint8_t)e->type);
+	put_path(w, &e->path);
+	put_reason(w, e->reason);
+}
+
+static void get_stream_event(struct reader *r, struct control_message *m)
+{
+	uint8_t type = reader_u8(r);
+	if (type > STREAM_CLOSED)
+		reader_fail(r);
+	m->stream.type = (enum stream_event_type)type;
+	m->stream.path = get_path(r);
+	m->stream.reason = get_reason(r, m);
+}
+
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 enum err control_decode(struct control_message *m, struct bytes message)
@@ -384,6 +426,7 @@ enum err control_decode(struct control_message *m, struct bytes message)
 	case CONTROL_CHILD_ACTIVATE:
 	case CONTROL_STATS_ASK:
 	case CONTROL_NEW_OWNER:
+	case CONTROL_STREAM_CLOSE:
 		m->id = reader_u32(&r);
 		break;
 	case CONTROL_CHILD_MOVE:
@@ -400,6 +443,16 @@ enum err control_decode(struct control_message *m, struct bytes message)
 		break;
 	case CONTROL_STATS:
 		get_stats(&r, &m->stats);
+		break;
+	case CONTROL_STREAM_OPEN:
+		m->path = get_path(&r);
+		break;
+	case CONTROL_STREAM_HOLD:
+		m->id = reader_u32(&r);
+		m->message_max = reader_u32(&r);
+		break;
+	case CONTROL_STREAM_EVENT:
+		get_stream_event(&r, m);
 		break;
 	default:
 		reader_fail(&r);

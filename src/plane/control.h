@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "esp/dataplane.h"
 #include "esp/packet.h"
+#include "esp/streams.h"
 
 #define CONTROL_MESSAGE_MAX (66 * 1024) /* an IKE datagram of 65535 octets and its path */
 
@@ -28,11 +29,16 @@ enum control_type {
 	CONTROL_CHILD_ACTIVATE,
 	CONTROL_CHILD_MOVE,
 	CONTROL_STATS_ASK,
-	CONTROL_NEW_OWNER, /* first message of an ike process: see spd_orphan_all() */
+	CONTROL_NEW_OWNER,   /* first message of an ike process: see spd_orphan_all() */
+	CONTROL_STREAM_OPEN, /* struct stream_ops; with a descriptor of tcp_socket() */
+	CONTROL_STREAM_HOLD,
+	CONTROL_STREAM_CLOSE,
 	/* plane -> ike */
 	CONTROL_EVENT = 64,
-	CONTROL_DATAGRAM, /* an IKE message that came in on port 4500 */
+	CONTROL_DATAGRAM, /* an IKE message from port 4500 or a stream; also ike -> plane, for a
+			     stream */
 	CONTROL_STATS,
+	CONTROL_STREAM_EVENT,
 };
 
 /* Counters of the whole plane. */
@@ -55,6 +61,8 @@ struct control_message {
 	struct path path;
 	bool udp_encap;
 	struct dataplane_event event;
+	struct stream_event stream;
+	uint32_t message_max; /* of CONTROL_STREAM_HOLD */
 	struct bytes datagram;
 	struct plane_stats stats;
 	struct selector local[CHILD_SELECTORS_MAX], remote[CHILD_SELECTORS_MAX];
@@ -76,5 +84,8 @@ void control_put_move(struct writer *w, uint32_t handle, const struct path *oute
 void control_put_event(struct writer *w, const struct dataplane_event *event);
 void control_put_datagram(struct writer *w, const struct path *path, struct bytes message);
 void control_put_stats(struct writer *w, const struct plane_stats *stats);
+void control_put_stream_open(struct writer *w, const struct path *path);
+void control_put_stream_hold(struct writer *w, uint32_t stream, uint32_t message_max);
+void control_put_stream_event(struct writer *w, const struct stream_event *event);
 
 #endif

@@ -40,7 +40,11 @@ static void drop(struct plane *p, struct spd_child *c, enum packet_fate fate)
  * held back, or sent again from elsewhere, moves nothing. */
 static void follow(struct plane *p, struct spd_child *c, const struct plane_item *it)
 {
-	if (!c->follow_peer || !c->udp_encap || it->from.port == 0)
+	if (it->stream != 0) {
+		plane_streams_follow(p, c, it);
+		return;
+	}
+	if (!c->follow_peer || c->outer.stream != 0 || !c->udp_encap || it->from.port == 0)
 		return;
 	if (it->p.seq != esp_sa_sequence(c->in) || endpoint_equal(&it->from, &c->outer.remote))
 		return;
@@ -120,7 +124,7 @@ static void open_group(struct plane *p, size_t first)
 	plane_check_limits(p, c);
 }
 
-static void open_all(struct plane *p)
+void plane_open_all(struct plane *p)
 {
 	for (size_t i = 0; i < p->n_in; i++) {
 		if (!p->in[i].taken)
@@ -129,26 +133,27 @@ static void open_all(struct plane *p)
 	p->n_in = 0;
 }
 
-/* One ESP packet, in the receive buffer, joins the vector. */
-static void take_esp(struct plane *p, const uint8_t *esp, size_t n, const struct endpoint *from,
-		     uint8_t tos)
+bool plane_take_esp(struct plane *p, const uint8_t *esp, size_t n, const struct path *path,
+		    uint8_t tos)
 {
 	struct reader r = reader_of(bytes_of(esp, n));
 	uint32_t spi = reader_u32(&r);
 	struct spd_child *c = reader_ok(&r) ? spd_child_by_spi(&p->spd, spi) : NULL;
 	if (c == NULL) {
 		drop(p, NULL, reader_ok(&r) ? PACKET_NO_SA : PACKET_TOO_SHORT);
-		return;
+		return false;
 	}
 	if (p->n_in == PACKET_VECTOR_MAX)
-		open_all(p);
+		plane_open_all(p);
 	/* The buffer is ours; the reader only borrowed it. */
 	uint8_t *data = (uint8_t *)(uintptr_t)esp;
 	struct plane_item *it = &p->in[p->n_in++];
 	it->p = (struct packet){.buf = data, .cap = n, .data = data, .len = n, .outer_tos = tos};
 	it->child = c;
-	it->from = *from;
+	it->from = path->remote;
+	it->stream = path->stream;
 	it->taken = false;
+	return true;
 }
 
 static void take_udp(struct plane *p, const struct path *path, struct bytes payload, uint8_t tos)
@@ -156,7 +161,7 @@ static void take_udp(struct plane *p, const struct path *path, struct bytes payl
 	struct bytes body;
 	switch (datagram_classify(payload, true, &body)) {
 	case DATAGRAM_ESP:
-		take_esp(p, body.p, body.n, &path->remote, tos);
+		(void)plane_take_esp(p, body.p, body.n, path, tos);
 		break;
 	case DATAGRAM_IKE:
 		plane_tell_datagram(p, path, body);
@@ -174,7 +179,7 @@ static void take_udp(struct plane *p, const struct path *path, struct bytes payl
 static void take_raw(struct plane *p, const struct plane_socket *s, struct bytes b,
 		     const struct endpoint *from, uint8_t tos)
 {
-	struct endpoint no_port = {.addr = from->addr};
+	struct path no_port = {.remote = {.addr = from->addr}};
 	if (s->s.bound.addr.family == 4) {
 		struct reader r = reader_of(b);
 		size_t header = (size_t)(reader_u8(&r) & 0x0f) * 4;
@@ -185,7 +190,7 @@ static void take_raw(struct plane *p, const struct plane_socket *s, struct bytes
 		}
 		b = bytes_of(b.p + header, b.n - header);
 	}
-	take_esp(p, b.p, b.n, &no_port, tos);
+	(void)plane_take_esp(p, b.p, b.n, &no_port, tos);
 }
 
 /* One received message: a datagram, or several of one sender that the kernel put together. */
@@ -244,6 +249,6 @@ enum err plane_inbound(struct plane *p, struct plane_socket *s)
 	}
 	for (int i = 0; i < n; i++)
 		take_message(p, s, &m[i].msg_hdr, m[i].msg_len);
-	open_all(p);
+	plane_open_all(p);
 	return ERR_NONE;
 }

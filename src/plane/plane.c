@@ -17,7 +17,7 @@
 /* Before the sequence space of 2^32 ends there must be time for a rekey (RFC 4303 3.3.3). */
 #define SEQUENCE_RESERVE (1ULL << 28)
 
-enum { KEY_TUN = 1000, KEY_CONTROL };
+enum { KEY_TUN = 1000, KEY_CONTROL, KEY_TCP };
 
 /* ---- To the ike process ---------------------------------------------------------------------- */
 
@@ -46,7 +46,11 @@ static void flush_queue(struct plane *p)
 		p->queue_first = (p->queue_first + 1) % PLANE_QUEUED;
 		p->queue_n--;
 	}
-	watch_control(p, p->queue_n != 0);
+	if (p->queue_n == 0 && p->streams_wait) {
+		p->streams_wait = false;
+		tcp_resume(p->tcp);
+	}
+	watch_control(p, p->queue_n != 0 || p->streams_wait);
 }
 
 bool plane_tell(struct plane *p, const struct dataplane_event *event)
@@ -54,9 +58,11 @@ bool plane_tell(struct plane *p, const struct dataplane_event *event)
 	uint8_t buf[PLANE_EVENT_MAX];
 	struct writer w = writer_of(buf, sizeof(buf));
 	control_put_event(&w, event);
-	if (!writer_ok(&w))
-		return false;
-	struct bytes message = writer_bytes_so_far(&w);
+	return writer_ok(&w) && plane_tell_octets(p, writer_bytes_so_far(&w));
+}
+
+bool plane_tell_octets(struct plane *p, struct bytes message)
+{
 	if (p->queue_n == 0 && put(p, message))
 		return true;
 	if (p->queue_n == PLANE_QUEUED)
@@ -78,6 +84,24 @@ void plane_tell_datagram(struct plane *p, const struct path *path, struct bytes 
 		p->stats.datagrams++;
 	else
 		p->stats.datagrams_dropped++;
+}
+
+bool plane_tell_stream_message(struct plane *p, const struct path *path, struct bytes message)
+{
+	struct writer w = writer_of(p->control_out, CONTROL_MESSAGE_MAX);
+	control_put_datagram(&w, path, message);
+	if (!writer_ok(&w)) { /* no IKE message is so long */
+		p->stats.datagrams_dropped++;
+		return true;
+	}
+	/* Events of the stream come before its messages. */
+	if (p->queue_n == 0 && put(p, writer_bytes_so_far(&w))) {
+		p->stats.datagrams++;
+		return true;
+	}
+	p->streams_wait = true;
+	watch_control(p, true);
+	return false;
 }
 
 static void tell_stats(struct plane *p)
@@ -200,8 +224,12 @@ static void move(struct spd_child *c, const struct control_message *m)
 	c->path_mtu = 0; /* it was of the old path */
 }
 
-static void act(struct plane *p, const struct control_message *m)
+static void act(struct plane *p, const struct control_message *m, int *fd)
 {
+	if (plane_streams_act(p, m, *fd)) {
+		*fd = -1;
+		return;
+	}
 	struct spd_child *c = spd_child_by_handle(&p->spd, m->id);
 	switch (m->type) {
 	case CONTROL_POLICY_SET:
@@ -238,12 +266,30 @@ static void act(struct plane *p, const struct control_message *m)
 	}
 }
 
+/* As recv(), and a descriptor that came with the message, or -1. */
+static ssize_t receive(const struct plane *p, int *fd)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {p->control_in, CONTROL_MESSAGE_MAX};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	*fd = -1;
+	ssize_t n = recvmsg(p->config.control, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(c), sizeof(int));
+	return n;
+}
+
 /* ERR_STATE: the other end is closed for good. */
 static enum err read_control(struct plane *p)
 {
 	for (int i = 0; i < MESSAGES_A_TURN; i++) {
-		ssize_t n =
-		    recv(p->config.control, p->control_in, CONTROL_MESSAGE_MAX, MSG_DONTWAIT);
+		int fd;
+		ssize_t n = receive(p, &fd);
 		if (n == 0)
 			return ERR_STATE;
 		if (n < 0) {
@@ -253,11 +299,13 @@ static enum err read_control(struct plane *p)
 		}
 		enum err e = control_decode(&p->message, bytes_of(p->control_in, (size_t)n));
 		if (e == ERR_NONE)
-			act(p, &p->message);
+			act(p, &p->message, &fd);
 		else
 			log_write(p->config.log, LOG_ERR, NULL, 0,
 				  "the data plane got a message that it cannot read");
 		mem_erase(p->control_in, (size_t)n); /* there may have been keys in it */
+		if (fd >= 0)
+			(void)close(fd);
 	}
 	return ERR_NONE;
 }
@@ -316,9 +364,11 @@ static enum err watch_all(struct plane *p)
 	enum err e = watch(p, p->tun.fd, KEY_TUN);
 	if (e == ERR_NONE)
 		e = watch(p, p->config.control, KEY_CONTROL);
+	if (e == ERR_NONE)
+		e = watch(p, tcp_fd(p->tcp), KEY_TCP);
 	for (size_t i = 0; e == ERR_NONE && i < p->config.sockets->n; i++) {
 		const struct net_socket *s = &p->config.sockets->s[i];
-		if (s->kind == NET_IKE)
+		if (s->kind == NET_IKE || s->kind == NET_TCP)
 			continue;
 		p->sockets[p->n_sockets] = (struct plane_socket){.s = *s};
 		e = watch(p, s->fd, (uint32_t)p->n_sockets++);
@@ -348,6 +398,8 @@ enum err plane_new(struct plane **out, const struct plane_config *config)
 		e = p->engine == NULL ? ERR_NO_MEMORY : ERR_NONE;
 	}
 	if (e == ERR_NONE)
+		e = plane_streams_new(p);
+	if (e == ERR_NONE)
 		e = watch_all(p);
 	if (e != ERR_NONE) {
 		plane_free(p);
@@ -370,6 +422,10 @@ static enum err serve(struct plane *p, const struct epoll_event *event)
 	uint32_t key = event->data.u32;
 	if (key == KEY_TUN)
 		return plane_outbound(p);
+	if (key == KEY_TCP) {
+		tcp_turn(p->tcp, p->now);
+		return ERR_NONE;
+	}
 	if (key == KEY_CONTROL) {
 		if ((event->events & EPOLLOUT) != 0)
 			flush_queue(p);
@@ -382,16 +438,30 @@ static enum err serve(struct plane *p, const struct epoll_event *event)
 	return plane_inbound(p, s);
 }
 
+/* Milliseconds until a stream needs the time, -1 for ever. */
+static int time_left(const struct plane *p)
+{
+	uint64_t at = tcp_deadline(p->tcp), now;
+	if (at == UINT64_MAX)
+		return -1;
+	now = clock_now();
+	if (at <= now)
+		return 0;
+	return at - now > 60 * SECOND ? 60000 : (int)((at - now) / 1000 + 1);
+}
+
 enum err plane_run(struct plane *p)
 {
 	struct epoll_event events[EVENTS_A_TURN];
 	while (p->stop == 0) {
-		int n = epoll_wait(p->epoll, events, EVENTS_A_TURN, -1);
+		int n = epoll_wait(p->epoll, events, EVENTS_A_TURN, time_left(p));
 		if (n < 0 && errno != EINTR)
 			return ERR_IO;
 		if (fault_active(p->config.faults, FAULT_PLANE_CRASH))
 			abort();
 		p->now = clock_now();
+		if (tcp_deadline(p->tcp) <= p->now)
+			tcp_turn(p->tcp, p->now);
 		for (int i = 0; i < n; i++) {
 			enum err e = serve(p, &events[i]);
 			if (e == ERR_STATE)
@@ -414,6 +484,7 @@ void plane_free(struct plane *p)
 		return;
 	if (p->spd.cache != NULL)
 		spd_clear(&p->spd);
+	tcp_free(p->tcp);
 	counters_unmap(&p->counters);
 	esp_engine_free(p->engine);
 	if (p->epoll >= 0)

@@ -5,8 +5,9 @@
  *
  * System calls after plane_new(), for the seccomp filter: read, writev, recvfrom, recvmsg,
  * recvmmsg, sendto, sendmmsg, epoll_wait, epoll_ctl, poll, setsockopt (IP_MTU_DISCOVER and
- * IPV6_MTU_DISCOVER alone), clock_gettime, getrandom, brk, mmap (anonymous), munmap, mremap,
- * madvise, futex, rt_sigreturn, restart_syscall, exit_group, close. */
+ * IPV6_MTU_DISCOVER alone), accept4, connect, getsockname, shutdown, sendmsg, clock_gettime,
+ * getrandom, brk, mmap (anonymous), munmap, mremap, madvise, futex, rt_sigreturn, restart_syscall,
+ * exit_group, close. */
 #ifndef POSTERN_PLANE_PLANE_H
 #define POSTERN_PLANE_PLANE_H
 
@@ -28,7 +29,7 @@
 
 struct plane_config {
 	struct tun tun;                    /* descriptor borrowed */
-	const struct net_sockets *sockets; /* NET_NATT and NET_ESP are read; copied */
+	const struct net_sockets *sockets; /* all but NET_IKE are used; copied */
 	int control;                       /* SOCK_SEQPACKET, non-blocking; borrowed */
 	int counters_fd;                   /* writable; may be closed after plane_new() */
 	uint8_t secret[16];                /* random */

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "esp/tunnel.h"
+#include "net/tcp.h"
 #include "plane/counters.h"
 #include "plane/plane.h"
 #include "plane/spd.h"
@@ -30,6 +31,7 @@ struct plane_item {
 	struct inner inner;
 	struct spd_child *child;
 	struct endpoint from; /* inbound: its outer source, port 0 without UDP */
+	uint32_t stream;      /* inbound: the stream that it came by, 0: none */
 	bool taken;           /* already in a group */
 };
 
@@ -63,6 +65,8 @@ struct plane {
 
 	struct plane_impair *impair; /* impair.c: what faults need; owned, NULL: nothing */
 	struct burst *burst;         /* scratch of send.c; owned */
+	struct tcp *tcp;             /* owned */
+	bool streams_wait;           /* a message from a stream waits for the ike process */
 
 	struct plane_queued *queue; /* PLANE_QUEUED, a ring; owned */
 	size_t queue_first, queue_n;
@@ -76,6 +80,10 @@ struct plane {
 /* Tells the ike process; false when neither it nor the queue takes it. */
 bool plane_tell(struct plane *p, const struct dataplane_event *event);
 void plane_tell_datagram(struct plane *p, const struct path *path, struct bytes message);
+/* The same for a stream's. False: not now. */
+bool plane_tell_stream_message(struct plane *p, const struct path *path, struct bytes message);
+/* One written message of at most PLANE_EVENT_MAX octets, in the queue if need be. */
+bool plane_tell_octets(struct plane *p, struct bytes message);
 struct plane_socket *plane_socket_for(struct plane *p, const struct spd_child *c);
 /* Soft and hard limits of a pair after it was used. */
 void plane_check_limits(struct plane *p, struct spd_child *c);
@@ -85,10 +93,21 @@ enum err plane_outbound(struct plane *p);
 /* inbound.c: from a socket; and its error queue */
 enum err plane_inbound(struct plane *p, struct plane_socket *s);
 void plane_socket_errors(struct plane *p, struct plane_socket *s);
+/* One ESP packet, in a buffer of ours, joins the vector; false: no SA has its SPI. */
+bool plane_take_esp(struct plane *p, const uint8_t *esp, size_t n, const struct path *path,
+		    uint8_t tos);
+void plane_open_all(struct plane *p);
 
 /* send.c: sealed packets of one pair, in order */
 struct burst *plane_burst_new(void);
 void plane_send(struct plane *p, struct spd_child *c, struct packet *const *packets, size_t n);
+/* streams.c */
+enum err plane_streams_new(struct plane *p);
+/* True: the message was for a stream. fd came with it, or is -1. */
+bool plane_streams_act(struct plane *p, const struct control_message *m, int fd);
+void plane_streams_send(struct plane *p, struct spd_child *c, struct packet *const *packets,
+			size_t n);
+void plane_streams_follow(struct plane *p, struct spd_child *c, const struct plane_item *it);
 /* path_mtu.c */
 size_t plane_inner_mtu(struct plane *p, struct spd_child *c);
 void plane_learn_mtu(struct plane *p, struct spd_child *c, unsigned mtu);

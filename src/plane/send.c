@@ -162,9 +162,14 @@ static void send_burst(struct burst *b, struct packet *const *packets, size_t n)
 
 void plane_send(struct plane *p, struct spd_child *c, struct packet *const *packets, size_t n)
 {
+	if (c->outer.stream != 0) {
+		plane_streams_send(p, c, packets, n);
+		return;
+	}
 	struct burst *b = p->burst;
 	struct plane_socket *s = plane_socket_for(p, c);
-	if (s == NULL) {
+	/* Port 0: the peer is behind a NAT and has not sent from its UDP port yet. */
+	if (s == NULL || (c->udp_encap && c->outer.remote.port == 0)) {
 		p->stats.send_errors += n;
 		counter_add(&c->usage->out_errors, n);
 		return;
