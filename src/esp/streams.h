@@ -14,11 +14,10 @@
 #include "base/addr.h"
 #include "base/error.h"
 
-/* Octets of one message with its marker. What a stranger may send, what a half-open peer may, and
- * what an authenticated one may where lengths are long. */
-#define STREAM_MESSAGE_STRANGER  4100U
-#define STREAM_MESSAGE_HALF_OPEN (65535U + 64U)
-#define STREAM_MESSAGE_MAX       (2U << 20)
+/* Octets of one message with its marker: what a stranger may send, and what the peer of an IKE SA
+ * may. An SK payload holds at most 65535 octets, so no IKE message is longer than the latter. */
+#define STREAM_MESSAGE_STRANGER 4100U
+#define STREAM_MESSAGE_KNOWN    (65535U + 64U)
 
 struct stream_ops {
 	/* Begins to open path->stream from path->local.addr to path->remote. The outcome is an

@@ -7,6 +7,7 @@
 #include "ike/auth.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
+#include "ike/ext/tcp.h"
 #include "ike/init.h"
 #include "ike/task.h"
 
@@ -200,6 +201,7 @@ void auth_request(struct ike *ike, struct ike_sa *sa)
 
 	/* RFC 7296 2.23: the initiator may have moved to port 4500; we answer where it is. */
 	sa->path = sa->inbound->path;
+	tcp_attach(ike, sa);
 	if (id == NULL || payloads_find(ps, PAYLOAD_SA) == NULL ||
 	    payloads_find(ps, PAYLOAD_TSI) == NULL || payloads_find(ps, PAYLOAD_TSR) == NULL) {
 		auth_refuse(ike, sa, NOTIFY_INVALID_SYNTAX, "IDi, SA, TSi or TSr is missing");

@@ -1,4 +1,5 @@
 #include "ike/child.h"
+#include "ike/ext/separate_transports.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,14 +91,18 @@ static enum err plane_install(struct ike *ike, const struct child_sa *c,
 {
 	const struct ike_sa *sa = c->sa;
 	const struct ike_child_config *cfg = child_config(c);
+	struct path outer;
+	bool encap;
+
+	separate_esp_path(sa, &outer, &encap);
 	struct dataplane_child p = {
 	    .handle = c->handle,
 	    .policy = cfg->policy,
 	    .spi_in = d->spi_in,
 	    .spi_out = d->spi_out,
 	    .mode = d->mode,
-	    .outer = sa->path,
-	    .udp_encap = sa->path.natt,
+	    .outer = outer,
+	    .udp_encap = encap,
 	    .follow_peer = sa->nat_there && !sa->nat_here,
 	    .suite = d->suite.protect,
 	    .esn = d->suite.esn,

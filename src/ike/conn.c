@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "ike/child.h"
 #include "ike/engine.h"
+#include "ike/ext/tcp.h"
 #include "ike/sa.h"
 #include "ike/task.h"
 
@@ -33,6 +34,9 @@ struct ike_conn *ike_conn_find(struct ike *ike, const char *name)
 
 static bool path_fits(const struct ike_connection *c, const struct path *path)
 {
+	/* RFC 9329 2: TCP is not negotiated, it is configured. */
+	if (path->stream != 0 && c->transport == IKE_TRANSPORT_UDP)
+		return false;
 	if (!addr_is_any(&c->local) && !addr_equal(&c->local, &path->local.addr))
 		return false;
 	return addr_is_any(&c->remote) || addr_equal(&c->remote, &path->remote.addr);
@@ -137,7 +141,8 @@ static struct ike_sa *conn_attempt(struct ike_conn *conn)
 static enum err conn_connect(struct ike *ike, struct ike_conn *conn, struct ike_sa **out)
 {
 	const struct ike_connection *c = conn->config;
-	struct path path = {.local = {c->local, 500}, .remote = {c->remote, c->remote_port}};
+	const enum ike_attempt how = tcp_attempt(conn);
+	struct path path = tcp_attempt_path(c, how, &c->local);
 
 	if (addr_is_any(&c->remote)) {
 		ike_conn_state(ike, conn, IKE_STATE_DOWN,
@@ -155,7 +160,8 @@ static enum err conn_connect(struct ike *ike, struct ike_conn *conn, struct ike_
 		return e;
 	}
 	ike_conn_state(ike, conn, IKE_STATE_CONNECTING, "connecting");
-	init_start(ike, *out);
+	(*out)->attempt = how;
+	tcp_begin(ike, *out);
 	return ERR_NONE;
 }
 
@@ -302,6 +308,7 @@ enum err ike_connection_set(struct ike *ike, struct ike_connection *c, uint64_t 
 		table_add(&ike->conns, &conn->by_name);
 		ike_connection_release(old);
 		conn->failures = 0;
+		conn->attempt_chosen = false;
 	}
 	enum err e = ike_conn_policies(ike, conn);
 	if (e)
@@ -362,6 +369,7 @@ enum err ike_up(struct ike *ike, const char *connection, const char *child, uint
 		return ERR_NOT_FOUND;
 	conn->wanted |= wanted;
 	conn->failures = 0;
+	conn->attempt_chosen = conn->attempt_chosen && ike_conn_sa(conn) != NULL;
 	deadline_drop(&ike->deadlines, &conn->timer.deadline);
 	ike_conn_pursue(ike, conn);
 	sa_reap(ike);
@@ -494,8 +502,9 @@ enum err sa_reauthenticate(struct ike *ike, struct ike_sa *sa)
 		return ERR_STATE;
 	if (addr_is_any(&sa->config->remote) && !sa->initiator)
 		return ERR_STATE; /* only the peer can call */
-	struct path path = {.local = {sa->path.local.addr, 500},
-			    .remote = {sa->path.remote.addr, sa->conn->config->remote_port}};
+	const enum ike_attempt how = tcp_attempt(sa->conn);
+	struct path path = tcp_attempt_path(sa->conn->config, how, &sa->path.local.addr);
+	path.remote.addr = sa->path.remote.addr;
 	enum err e = sa_new(ike, &fresh, sa->conn, &path, true);
 	if (e)
 		return e;
@@ -503,7 +512,8 @@ enum err sa_reauthenticate(struct ike *ike, struct ike_sa *sa)
 	sa->reauthenticating = true;
 	sa->reauth_at = 0;
 	sa_log(ike, sa, LOG_INFO, "reauthenticating: making a new IKE SA before this one goes");
-	init_start(ike, fresh);
+	fresh->attempt = how;
+	tcp_begin(ike, fresh);
 	sa_schedule(ike, fresh);
 	return ERR_NONE;
 }

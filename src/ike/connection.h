@@ -19,6 +19,14 @@ struct trust; /* pki/trust.h */
 
 enum ike_auth_kind { IKE_AUTH_BY_PSK, IKE_AUTH_BY_CERT, IKE_AUTH_BY_PUBKEY };
 
+/* How we reach the peer, and what we take from it (RFC 9329, ext/separate_transports.h). */
+enum ike_transport {
+	IKE_TRANSPORT_UDP,
+	IKE_TRANSPORT_TCP,
+	IKE_TRANSPORT_AUTO, /* UDP first, then TCP; as responder both */
+	IKE_TRANSPORT_SEPARATE,
+};
+
 enum ike_start { IKE_START_MANUAL, IKE_START_AUTO, IKE_START_ON_TRAFFIC };
 
 /* How we prove who we are. */
@@ -60,9 +68,11 @@ struct ike_child_config {
 struct ike_connection {
 	char *name;
 	unsigned references;
-	struct addr local;          /* none: whatever the route gives, any as responder */
-	struct addr remote;         /* none: anybody may call, and we cannot */
-	uint16_t remote_port;       /* 500 unless configured */
+	struct addr local;    /* none: whatever the route gives, any as responder */
+	struct addr remote;   /* none: anybody may call, and we cannot */
+	uint16_t remote_port; /* 500 unless configured */
+	enum ike_transport transport;
+	uint16_t remote_tcp_port;   /* 4500 unless configured */
 	struct identity *local_id;  /* owned */
 	struct identity *remote_id; /* owned; NULL: whoever authenticates */
 	struct ike_local_auth local_auth;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "ike/child.h"
+#include "ike/ext/tcp.h"
 #include "ike/impair.h"
 #include "ike/sa.h"
 #include "ike/task.h"
@@ -78,9 +79,10 @@ static enum err tables_init(struct ike *ike)
 		struct table *table;
 		struct bytes (*key_of)(const struct table_node *node);
 	} tables[] = {
-	    {&ike->by_spi, key_by_spi},     {&ike->half_open, key_of_half_open},
-	    {&ike->callers, key_of_caller}, {&ike->conns, key_of_conn},
-	    {&ike->children, key_of_child}, {&ike->handles, key_of_handle},
+	    {&ike->by_spi, key_by_spi},         {&ike->half_open, key_of_half_open},
+	    {&ike->callers, key_of_caller},     {&ike->conns, key_of_conn},
+	    {&ike->children, key_of_child},     {&ike->handles, key_of_handle},
+	    {&ike->streams, tcp_key_of_stream},
 	};
 	uint8_t secret[16];
 
@@ -113,6 +115,7 @@ struct ike *ike_new(const struct ike_settings *settings, const struct ike_callba
 		ike_free(ike);
 		return NULL;
 	}
+	ike_random(ike, &ike->next_stream, sizeof(ike->next_stream));
 	cookie_jar_init(&ike->cookies, &ike->cb.random, 0);
 	return ike;
 }
@@ -133,6 +136,7 @@ void ike_free(struct ike *ike)
 	table_clear(&ike->conns);
 	table_clear(&ike->children);
 	table_clear(&ike->handles);
+	table_clear(&ike->streams);
 	deadlines_clear(&ike->deadlines);
 	cookie_jar_erase(&ike->cookies);
 	mem_free(ike->free_handles);
@@ -190,7 +194,7 @@ void ike_job_done(struct ike *ike, struct ike_job *job, uint64_t now)
 
 void ike_send(struct ike *ike, const struct path *path, struct bytes datagram)
 {
-	if (impair_send(ike, path, datagram))
+	if (!tcp_is_open(ike, path) || impair_send(ike, path, datagram))
 		return;
 	ike->totals.messages_out++;
 	ike->cb.send(ike->cb.ctx, path, datagram);

@@ -31,7 +31,9 @@ struct ike_conn {
 	enum ike_state state;
 	uint64_t state_since;
 	unsigned failures; /* in a row */
-	uint64_t wanted;   /* bit i: child i of the configuration is to be up */
+	uint8_t attempt;   /* enum ike_attempt: by what transport it is tried next, when chosen */
+	bool attempt_chosen;
+	uint64_t wanted; /* bit i: child i of the configuration is to be up */
 	char why[CONNECTION_WHY_MAX];
 };
 
@@ -56,6 +58,8 @@ struct ike {
 	struct table conns;
 	struct table children; /* every Child SA by spi_in */
 	struct table handles;  /* the same by handle */
+	struct table streams;  /* ext/tcp.h */
+	uint32_t next_stream;
 	struct list conn_list;
 	struct list sa_list;
 	struct list dead; /* freed at the end of the call that killed them */

@@ -23,6 +23,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "esp/dataplane.h"
+#include "esp/streams.h"
 #include "ike/connection.h"
 #include "ike/job.h"
 
@@ -75,6 +76,8 @@ struct ike_callbacks {
 	bool (*route)(void *ctx, const struct addr *remote, struct addr *local);
 	const struct dataplane_ops *plane;
 	void *plane_ctx;
+	const struct stream_ops *streams; /* NULL: there is no TCP */
+	void *streams_ctx;
 	const struct log *log; /* may be NULL */
 	struct faults *faults; /* NULL: none; heeded only in a build with faults */
 };
@@ -99,6 +102,7 @@ void ike_input(struct ike *ike, const struct path *path, struct bytes datagram, 
 /* Takes the job. */
 void ike_job_done(struct ike *ike, struct ike_job *job, uint64_t now);
 void ike_plane_event(struct ike *ike, const struct dataplane_event *event, uint64_t now);
+void ike_stream_event(struct ike *ike, const struct stream_event *event, uint64_t now);
 uint64_t ike_next_deadline(const struct ike *ike);
 void ike_tick(struct ike *ike, uint64_t now);
 
@@ -128,6 +132,7 @@ struct ike_child_info {
 	struct ike_suite suite;
 	enum esp_mode mode;
 	bool udp_encap;
+	bool in_tcp;
 	const struct selector *local, *remote;
 	size_t n_local, n_remote;
 	uint64_t since;    /* installed, on the caller's clock */
@@ -146,6 +151,7 @@ struct ike_sa_info {
 	const struct identity *local_id, *remote_id;
 	const char *remote_auth; /* "psk", "ecdsa-p256-sha256", ... */
 	bool nat_here, nat_there;
+	const char *transport; /* "udp", "tcp", "tcp, esp beside it" */
 	uint64_t since;
 	uint64_t rekey_at, reauth_at;
 	uint64_t last_heard;

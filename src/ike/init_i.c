@@ -8,6 +8,7 @@
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
+#include "ike/ext/separate_transports.h"
 #include "ike/impair.h"
 #include "ike/init.h"
 #include "ike/natd.h"
@@ -196,6 +197,15 @@ static void init_error(struct ike *ike, struct ike_sa *sa, const struct notify_p
 		init_other_ke(ike, sa, n->data);
 		return;
 	}
+	/* RFC 9329 6.4: over TCP no better answer is waited for. */
+	if (sa->path.stream != 0 && sa->conn != NULL) {
+		struct ike_conn *conn = sa->conn;
+		char peer[ADDR_TEXT_MAX];
+		endpoint_format(&sa->path.remote, peer);
+		sa_kill(ike, sa, NULL);
+		init_failed_by_notify(ike, conn, n->type, peer);
+		return;
+	}
 	/* RFC 7296 2.21.1: it may be forged; the real answer still wins if it comes (N8, N30). */
 	if (sa->setup->noted_error == 0 && t != NULL) {
 		sa_log(ike, sa, LOG_INFO,
@@ -301,11 +311,14 @@ static void init_finished(struct ike *ike, struct ike_sa *sa, struct ike_job *jo
 		init_fail(ike, sa, "the keys could not be derived");
 		return;
 	}
-	intermediate_run(ike, sa);
+	if (!separate_switch(ike, sa))
+		intermediate_run(ike, sa);
 }
 
 void init_float(struct ike_sa *sa)
 {
+	if (sa->path.stream != 0)
+		return; /* RFC 9329 6.5: a NAT changes nothing in TCP */
 	/* RFC 7296 2.23: from IKE_AUTH on everything moves to port 4500. */
 	sa->path.natt = true;
 	sa->path.local.port = 4500;

@@ -93,7 +93,9 @@ static bool cookie_passes(struct ike *ike, struct init_request *q)
 	uint8_t cookie[COOKIE_LEN];
 	struct notify_part n;
 
-	if (!cookie_wanted(ike, peer))
+	/* RFC 9329 6.3: over TCP none SHOULD be asked for; the connection proves the address. */
+	q->proven = q->path->stream != 0;
+	if (q->proven || !cookie_wanted(ike, peer))
 		return true;
 	cookie_jar_turn(&ike->cookies, &ike->cb.random, ike->now);
 	q->proven =

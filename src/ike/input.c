@@ -7,6 +7,7 @@
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
 #include "ike/ext/intermediate.h"
+#include "ike/ext/tcp.h"
 #include "ike/impair.h"
 #include "ike/sk.h"
 #include "ike/task.h"
@@ -131,6 +132,7 @@ static void follow_peer(struct ike *ike, struct ike_sa *sa, const struct path *p
 
 static void heard(struct ike *ike, struct ike_sa *sa, const struct path *path)
 {
+	tcp_heard(ike, sa, path);
 	sa->last_heard = ike->now;
 	if (sa->dpd_at != 0)
 		sa->dpd_at = ike->now + sa->config->dpd_delay;
@@ -361,6 +363,12 @@ static void sa_input(struct ike *ike, struct ike_sa *sa, const struct path *path
 		drop(ike, path, "its flags or SPIs do not fit the IKE SA");
 		return;
 	}
+	const char *why;
+
+	if (!tcp_path_fits(ike, sa, path, &why) && h->exchange != EXCHANGE_IKE_SA_INIT) {
+		drop(ike, path, why);
+		return;
+	}
 	if (h->exchange == EXCHANGE_IKE_SA_INIT) {
 		if (header_is_response(h) && sa->state == SA_INIT)
 			init_response(ike, sa, path, h, datagram);
@@ -399,7 +407,9 @@ static void input(struct ike *ike, const struct path *path, struct bytes datagra
 		return;
 	}
 	if (h.exchange == EXCHANGE_IKE_SA_INIT && h.spi_r == 0 && !header_is_response(&h)) {
-		if (!header_from_initiator(&h) || h.message_id != 0)
+		if (!tcp_path_fits(ike, NULL, path, &reason))
+			drop(ike, path, reason);
+		else if (!header_from_initiator(&h) || h.message_id != 0)
 			drop(ike, path, "an IKE_SA_INIT request with wrong flags or Message ID");
 		else
 			init_request(ike, path, &h, datagram);

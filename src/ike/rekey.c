@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "ike/create_child.h"
+#include "ike/ext/tcp.h"
 
 /* How long a replaced SA waits for the Delete of the peer, whose business it is. */
 #define DELETE_WAIT (30 * UINT64_C(1000000))
@@ -109,6 +110,7 @@ enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, u
 	sa->fragmentation = old->fragmentation; /* RFC 7383 2.4: of the IKE SA and its heirs */
 	sa->big_payload = old->big_payload;
 	sa->datagram_max = old->datagram_max;
+	tcp_inherit(sa, old);
 	sa->nat_here = old->nat_here;
 	sa->nat_there = old->nat_there;
 	sa->remote_auth = old->remote_auth;

@@ -9,6 +9,7 @@
 #include "ike/create_child.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
+#include "ike/ext/tcp.h"
 #include "ike/impair.h"
 #include "ike/task.h"
 
@@ -67,9 +68,11 @@ enum err sa_new_with_spi(struct ike *ike, struct ike_sa **out, struct ike_conn *
 	list_init(&sa->tasks);
 	list_init(&sa->children);
 	list_init(&sa->followups);
+	list_init(&sa->of_stream);
 	list_init(&sa->of_conn);
 	list_append(&ike->sa_list, &sa->all);
 	table_add(&ike->by_spi, &sa->by_spi);
+	tcp_attach(ike, sa);
 	if (conn != NULL)
 		sa_set_conn(ike, sa, conn, conn->config);
 	*out = sa;
@@ -268,6 +271,8 @@ void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
 	reassembly_free(sa->reassembly);
 	sa->reassembly = NULL;
 	ike_keys_free(&sa->keys);
+	tcp_detach(ike, sa);
+	list_remove(&sa->of_stream);
 	table_remove(&ike->by_spi, &sa->by_spi);
 	deadline_drop(&ike->deadlines, &sa->timer.deadline);
 	list_remove(&sa->of_conn);
@@ -323,6 +328,8 @@ void sa_schedule(struct ike *ike, struct ike_sa *sa)
 	    sa->state == SA_UP ? sa->reauth_at : 0,
 	    sa->state == SA_UP ? sa->dpd_at : 0,
 	    sa->keepalive_at,
+	    sa->reopen_at,
+	    sa->reach_at,
 	};
 
 	if (sa->state == SA_DEAD)

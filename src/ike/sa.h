@@ -121,9 +121,21 @@ struct ike_sa {
 	const char *remote_auth;
 	uint64_t since, last_heard, last_sent;
 	uint64_t rekey_at, reauth_at, expire_at, dpd_at, keepalive_at;
-	uint64_t line_spi;     /* SPIi of the first of those that were rekeyed into this one */
-	uint64_t line_since;   /* when that came up */
-	bool line_ours;        /* and whether we began it */
+	uint64_t line_spi;   /* SPIi of the first of those that were rekeyed into this one */
+	uint64_t line_since; /* when that came up */
+	bool line_ours;      /* and whether we began it */
+	/* ext/tcp.h, ext/separate_transports.h */
+	struct ike_stream *stream; /* that path names; NULL: none, or it is gone */
+	struct list of_stream;
+	uint64_t reopen_at;
+	uint64_t reach_at, reach_since; /* whether ESP gets through beside TCP */
+	uint16_t esp_peer_port;         /* of UDP, with separate transports; 0: not known yet */
+	uint8_t attempt;                /* enum ike_attempt */
+	uint8_t reopens;                /* in a row */
+	bool tcp_originator : 1;        /* we open its connections */
+	bool long_length : 1;
+	bool separate : 1;
+	bool wait_stream : 1;  /* the handshake goes on when a stream is open */
 	uint64_t replaced_spi; /* our SPI of the SA that this one reauthenticates, 0 for none */
 };
 

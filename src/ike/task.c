@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
+#include "ike/ext/tcp.h"
 
 /* Datagrams of one request that are sent at once, and the pause before more. */
 #define PACE_BURST 32
@@ -275,6 +276,8 @@ static void task_sent(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 	t->message_id = sa->send_id++;
 	t->started = t->in_flight = true;
 	t->tries = 1;
+	if (t->tries_left == 0)
+		t->tries_left = tcp_tries(sa, t);
 	t->next_piece = 0;
 	task_push(ike, sa, t);
 }
@@ -328,18 +331,24 @@ static void task_gave_up(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 		sa_kill(ike, sa, "the peer did not answer our Delete");
 		return;
 	}
+	const enum ike_attempt how = (enum ike_attempt)sa->attempt;
+	const bool over_tcp = sa->path.stream != 0;
 	endpoint_format(&sa->path.remote, peer);
 	sa_kill(ike, sa, "the peer does not answer");
 	if (conn == NULL)
+		return;
+	if (noted == 0 && (kind == TASK_INIT || kind == TASK_INTERMEDIATE || kind == TASK_AUTH) &&
+	    !over_tcp && tcp_other_transport(ike, conn, how, TCP_NO_ANSWER))
 		return;
 	if (noted != 0) {
 		init_failed_by_notify(ike, conn, noted, peer);
 		return;
 	}
 	ike_conn_failed(ike, conn,
-			"no answer from %s to %s after %u tries: is the peer running, and do UDP "
-			"500 and 4500 reach it?",
-			peer, task_kind_name(kind), tries);
+			"no answer from %s to %s after %u tries: is the peer running, and %s reach "
+			"it?",
+			peer, task_kind_name(kind), tries,
+			over_tcp ? "does its TCP port" : "do UDP 500 and 4500");
 }
 
 void tasks_tick(struct ike *ike, struct ike_sa *sa)
@@ -366,13 +375,28 @@ void tasks_tick(struct ike *ike, struct ike_sa *sa)
 		ike->totals.retransmits++;
 		sa_log(ike, sa, LOG_DEBUG, "retransmitting request %u of %s, try %u", t->message_id,
 		       task_kind_name((enum task_kind)t->kind), t->tries);
-		narrow_path(ike, sa, t);
-		t->next_piece = fault_active(ike->cb.faults, FAULT_NO_RETRANSMIT)
-				    ? flight_count(&t->request)
-				    : 0;
+		if (tcp_repeats(sa))
+			narrow_path(ike, sa, t);
+		t->next_piece =
+		    !tcp_repeats(sa) || fault_active(ike->cb.faults, FAULT_NO_RETRANSMIT)
+			? flight_count(&t->request)
+			: 0;
 		task_push(ike, sa, t);
 	}
 	tasks_run(ike, sa);
+}
+
+void tasks_send_again(struct ike *ike, struct ike_sa *sa)
+{
+	LIST_EACH (&sa->tasks, node) {
+		struct ike_task *t = task_of(node);
+		if (!t->in_flight)
+			continue;
+		t->resend_at = ike->now + pause_after(ike, t->tries);
+		t->pace_at = 0;
+		ike->totals.retransmits++;
+		flight_send(ike, &sa->path, &t->request);
+	}
 }
 
 uint64_t tasks_deadline(const struct ike_sa *sa)

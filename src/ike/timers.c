@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "ike/child.h"
 #include "ike/ext/followup.h"
+#include "ike/ext/separate_transports.h"
 #include "ike/task.h"
 
 #define SECOND     UINT64_C(1000000)
@@ -23,7 +24,8 @@ static void timers_start(struct ike *ike, struct ike_sa *sa)
 	}
 	if (c->dpd_delay != 0)
 		sa->dpd_at = ike->now + c->dpd_delay;
-	if (sa->nat_here && c->keepalive != 0)
+	/* RFC 9329 6.7: no keepalives in TCP; beside it, ESP's NAT mapping needs them */
+	if (sa->nat_here && c->keepalive != 0 && (sa->path.stream == 0 || sa->separate))
 		sa->keepalive_at = ike->now + c->keepalive;
 }
 
@@ -67,6 +69,7 @@ void sa_up(struct ike *ike, struct ike_sa *sa)
 		ike_conn_state(ike, sa->conn, IKE_STATE_UP, "up");
 	}
 	ike_tell(ike, IKE_EVENT_SA_UP, sa, NULL, NULL);
+	separate_up(ike, sa);
 	/* Make before break: the old one stays until traffic has moved (RFC 7296 2.8.3). */
 	struct ike_sa *old = sa->replaced_spi == 0 ? NULL : sa_find(ike, sa->replaced_spi);
 	if (old != NULL && old->state == SA_UP) {
@@ -117,13 +120,17 @@ static void keepalive(struct ike *ike, struct ike_sa *sa)
 {
 	const uint64_t every = sa->config->keepalive;
 	const uint64_t sent = last_traffic(ike, sa, false);
-	const uint64_t last = sent > sa->last_sent ? sent : sa->last_sent;
+	const uint64_t last = sent > sa->last_sent || sa->separate ? sent : sa->last_sent;
+	struct path outer;
+	bool encap;
 
 	if (last + every > ike->now) {
 		sa->keepalive_at = last + every;
 		return;
 	}
-	ike->cb.send(ike->cb.ctx, &sa->path, BYTES_OF(nat_keepalive));
+	separate_esp_path(sa, &outer, &encap);
+	if (encap)
+		ike->cb.send(ike->cb.ctx, &outer, BYTES_OF(nat_keepalive));
 	sa->last_sent = ike->now;
 	sa->keepalive_at = ike->now + every;
 }
@@ -183,7 +190,9 @@ void sa_tick(struct ike *ike, struct ike_sa *sa)
 			liveness(ike, sa);
 		LIST_EACH (&sa->children, node)
 			child_tick(ike, sa, CONTAINER_OF(node, struct child_sa, of_sa));
+		separate_tick(ike, sa);
 	}
+	tcp_tick(ike, sa);
 	if (sa->keepalive_at != 0 && sa->keepalive_at <= ike->now)
 		keepalive(ike, sa);
 	followup_expire(ike, sa);
@@ -245,6 +254,8 @@ static void child_event(struct ike *ike, struct child_sa *c, const struct datapl
 		break;
 	case DATAPLANE_PEER_MOVED:
 		path.remote = event->remote;
+		if (separate_esp_moved(ike, sa, &event->remote))
+			break;
 		if (sa->nat_there && !sa->nat_here && path.natt)
 			sa_update_path(ike, sa, &path);
 		break;

@@ -1,5 +1,6 @@
 /* What status shows. */
 #include "ike/child.h"
+#include "ike/ext/separate_transports.h"
 #include "ike/task.h"
 
 static enum ike_state public_state(const struct ike_sa *sa)
@@ -23,6 +24,10 @@ static enum ike_state public_state(const struct ike_sa *sa)
 
 static void visit_child(struct ike *ike, const struct child_sa *c, const struct ike_visitor *v)
 {
+	struct path outer;
+	bool encap;
+
+	separate_esp_path(c->sa, &outer, &encap);
 	struct ike_child_info info = {
 	    .name = child_config(c)->name,
 	    .handle = c->handle,
@@ -30,7 +35,8 @@ static void visit_child(struct ike *ike, const struct child_sa *c, const struct 
 	    .spi_out = c->spi_out,
 	    .suite = c->suite,
 	    .mode = c->mode,
-	    .udp_encap = c->sa->path.natt,
+	    .udp_encap = encap && outer.stream == 0,
+	    .in_tcp = outer.stream != 0,
 	    .local = c->local,
 	    .remote = c->remote,
 	    .n_local = c->n_local,
@@ -57,6 +63,9 @@ static void visit_sa(struct ike *ike, const struct ike_sa *sa, const struct ike_
 	    .spi_i = sa->spi_i,
 	    .spi_r = sa->spi_r,
 	    .path = sa->path,
+	    .transport = sa->path.stream == 0 ? "udp"
+			 : sa->separate       ? "tcp, esp beside it"
+					      : "tcp",
 	    .suite = sa->suite,
 	    .local_id = sa->local_id,
 	    .remote_id = sa->remote_id,

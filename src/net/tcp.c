@@ -123,7 +123,7 @@ static struct tcp_stream *stream_new(struct tcp *t, const struct path *path, int
 	s->watched = events;
 	list_init(&s->queue);
 	stream_in_start(&s->in, !ours, (path->stream & STREAM_LONG) != 0,
-			ours ? STREAM_MESSAGE_HALF_OPEN : STREAM_MESSAGE_STRANGER);
+			ours ? STREAM_MESSAGE_KNOWN : STREAM_MESSAGE_STRANGER);
 	list_append(&t->all, &s->all);
 	table_add(&t->streams, &s->by_number);
 	t->totals.streams++;

@@ -52,6 +52,9 @@ void reassembly_free(struct ike_reassembly *r)
 
 size_t fragment_limit(const struct ike_sa *sa)
 {
+	/* RFC 9329 7.5: no fragments over TCP, but for what no frame holds */
+	if (sa->path.stream != 0)
+		return FRAGMENT_STREAM_MAX;
 	const size_t ip = sa->path.remote.addr.family == 6 ? 40 : 20;
 	const size_t size = sa->datagram_max != 0 ? sa->datagram_max : FRAGMENT_DATAGRAM_STD;
 

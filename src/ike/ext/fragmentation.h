@@ -9,6 +9,8 @@
 /* The smallest IP datagram that we cut for, which every IPv4 path carries (RFC 7383 2.5.1). */
 #define FRAGMENT_DATAGRAM_MIN 576
 #define FRAGMENT_DATAGRAM_STD 1280
+/* Octets of an IKE message that a frame of RFC 9329 holds. */
+#define FRAGMENT_STREAM_MAX 65529
 
 /* Pieces of one message that is on its way in. Owned by the SA (a request) or a task (a response).
  */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/tcp.h"
 #include "ike/init.h"
 
 /* IKE header and generic header of SK: what A holds, for nothing may stand between (RFC
@@ -322,6 +323,7 @@ void intermediate_request(struct ike *ike, struct ike_sa *sa)
 		return;
 	}
 	sa->path = in->path; /* RFC 7296 2.23: the initiator may have moved to port 4500 */
+	tcp_attach(ike, sa);
 	ext_read(ike, sa, AT_INTERMEDIATE_REQUEST, &in->sk.payloads);
 	if (chain_peers(ike, sa, true, in)) {
 		refuse(ike, sa, "out of memory");
