@@ -210,6 +210,8 @@ static void live_sa(FILE *f, const json_t *o, bool colour)
 	(void)fputc('\n', f);
 	if (has(o, "algorithms"))
 		line(f, 2, "algorithms", text(o, "algorithms"));
+	if (has(o, "transport") && strcmp(text(o, "transport"), "udp") != 0)
+		line(f, 2, "transport", text(o, "transport"));
 	if (json_is_true(json_object_get(o, "nat_here")) ||
 	    json_is_true(json_object_get(o, "nat_there")))
 		line(f, 2, "NAT", nat(o));

@@ -31,7 +31,8 @@ static void do_send(void *ctx, const struct path *path, struct bytes datagram)
 {
 	struct server *s = ctx;
 	char where[ADDR_TEXT_MAX];
-	enum err e = datagram_send(s->start->sockets, path, datagram);
+	enum err e = path->stream != 0 ? plane_client_send(s->plane, path, datagram)
+				       : datagram_send(s->start->sockets, path, datagram);
 
 	if (e == ERR_NONE)
 		return;
@@ -75,6 +76,34 @@ static bool do_route(void *ctx, const struct addr *remote, struct addr *local)
 	return ok && !addr_is_any(local);
 }
 
+/* Streams are the plane's; a socket for one comes from the parent. */
+
+static enum err do_stream_open(void *ctx, const struct path *path)
+{
+	struct server *s = ctx;
+	uint8_t buf[128];
+	struct writer w = writer_of(buf, sizeof(buf));
+
+	control_put_stream_open(&w, path);
+	return ipc_send(s->start->parent, IPC_STREAM_ASK, writer_bytes_so_far(&w), -1);
+}
+
+static void do_stream_hold(void *ctx, uint32_t stream, uint32_t message_max)
+{
+	struct server *s = ctx;
+
+	plane_client_stream_hold(s->plane, stream, message_max);
+}
+
+static void do_stream_close(void *ctx, uint32_t stream)
+{
+	struct server *s = ctx;
+
+	plane_client_stream_close(s->plane, stream);
+}
+
+static const struct stream_ops stream_ops = {do_stream_open, do_stream_hold, do_stream_close};
+
 static void do_random(void *ctx, void *buf, size_t n)
 {
 	(void)ctx;
@@ -116,6 +145,28 @@ static void on_plane_event(void *ctx, const struct dataplane_event *event)
 	struct server *s = ctx;
 
 	ike_plane_event(s->ike, event, process_now());
+}
+
+static void on_plane_stream(void *ctx, const struct stream_event *event)
+{
+	struct server *s = ctx;
+
+	ike_stream_event(s->ike, event, process_now());
+}
+
+/* The parent's answer to do_stream_open(). */
+static void on_stream_socket(struct server *s, const struct ipc_message *m)
+{
+	struct control_message c;
+
+	if (control_decode(&c, m->body) != ERR_NONE || c.type != CONTROL_STREAM_OPEN) {
+		if (m->fd >= 0)
+			(void)close(m->fd);
+		return;
+	}
+	/* Without a descriptor the plane says that it failed. */
+	if (plane_client_stream_open(s->plane, &c.path, m->fd) != ERR_NONE)
+		stop(s, 1, "the data plane is gone");
 }
 
 static void on_plane_stats(void *ctx, const struct plane_stats *stats)
@@ -161,7 +212,9 @@ static void on_parent(struct ev_loop *loop, ev_io *io, int events)
 		stop(s, 1, "the parent is gone");
 		return;
 	}
-	if (m.type == IPC_LOAD) {
+	if (m.type == IPC_STREAM) {
+		on_stream_socket(s, &m);
+	} else if (m.type == IPC_LOAD) {
 		load_bundle(s, m.fd);
 	} else if (m.type == IPC_COMMIT) {
 		load_commit(s);
@@ -281,6 +334,7 @@ static enum err start_plane(struct server *s)
 	    .event = on_plane_event,
 	    .datagram = on_plane_datagram,
 	    .stats = on_plane_stats,
+	    .stream = on_plane_stream,
 	    .to_parent = on_plane_to_parent,
 	};
 
@@ -302,6 +356,8 @@ static enum err start_engine(struct server *s)
 	    .route = do_route,
 	    .plane = &plane_client_ops,
 	    .plane_ctx = s->plane,
+	    .streams = &stream_ops,
+	    .streams_ctx = s,
 	    .log = &s->process->log,
 	    .faults = s->process->faults,
 	};

@@ -19,12 +19,15 @@ enum ipc_type {
 	IPC_LOAD = 1, /* with a descriptor: a sealed memory file with a bundle (daemon/bundle.h) */
 	IPC_COMMIT,   /* use what was loaded last */
 	IPC_STOP,     /* end in good order */
+	IPC_STREAM,   /* to ike: the answer to IPC_STREAM_ASK, with a descriptor unless none could
+			 be had */
 	IPC_RELOADED, /* to ike: how a reload that it asked for ended; empty or lines of text */
 	/* keys and ike to parent */
-	IPC_LOADED, /* u8 1: taken; from keys then key_infos. u8 0: refused; lines of text */
-	IPC_ROUTES, /* from ike: a message for plane/routes.h */
-	IPC_RELOAD, /* from ike: somebody asked for it */
-	IPC_READY,  /* from ike: the first configuration is in use */
+	IPC_LOADED,     /* u8 1: taken; from keys then key_infos. u8 0: refused; lines of text */
+	IPC_ROUTES,     /* from ike: a message for plane/routes.h */
+	IPC_RELOAD,     /* from ike: somebody asked for it */
+	IPC_STREAM_ASK, /* from ike: a CONTROL_STREAM_OPEN (plane/control.h) that needs a socket */
+	IPC_READY,      /* from ike: the first configuration is in use */
 	/* between ike and keys */
 	IPC_JOB,
 	IPC_JOB_DONE,
@@ -48,7 +51,7 @@ enum err ipc_pair(int pair[2]);
 enum err ipc_send(int socket, enum ipc_type type, struct bytes body, int fd);
 /* buf has IPC_HEADER_LEN + IPC_MESSAGE_MAX octets. ERR_STATE: nothing there; ERR_NOT_FOUND: the
  * other end is gone; ERR_SYNTAX: what came is no message of ours, and is gone. A descriptor with
- * anything but IPC_LOAD is closed and refused. */
+ * anything but IPC_LOAD and IPC_STREAM is closed and refused. */
 enum err ipc_receive(int socket, uint8_t *buf, struct ipc_message *m);
 
 /* A sealed memory file that holds b, at most a bundle; and reading one: checks seals and size.

@@ -15,10 +15,12 @@
 #define CHILD(m)      offsetof(struct ike_child_config, m), sizeof(((struct ike_child_config *)0)->m)
 #define OTHER         OPTION_NO_FIELD, 0
 
-/* In the order of enum log_level, enum ike_auth_kind, enum ike_start and enum esp_df. */
+/* In the order of enum log_level, enum ike_auth_kind, enum ike_start,
+ * enum ike_transport and enum esp_df. */
 static const char *const log_words[] = {"err", "warn", "note", "info", "debug", NULL};
 static const char *const auth_words[] = {"psk", "cert", "pubkey", NULL};
 static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
+static const char *const transport_words[] = {"udp", "tcp", "auto", "separate", NULL};
 static const char *const mode_words[] = {"tunnel", NULL};
 static const char *const df_words[] = {"copy", "set", "clear", NULL};
 
@@ -43,6 +45,10 @@ static const struct config_option options[] = {
      "The UDP port of IKE.", DAEMON(ike_port)},
     {SECTION_DAEMON, "nat-port", OPTION_COUNT, false, false, "4500", 1, 65535, NULL,
      "The UDP port of IKE and ESP behind a NAT.", DAEMON(natt_port)},
+    {SECTION_DAEMON, "tcp-port", OPTION_COUNT, false, false, "4500", 0, 65535, NULL,
+     "The TCP port of IKE and ESP (RFC 9329); 0 for none. Only connections whose transport is not "
+     "udp are served there.",
+     DAEMON(tcp_port)},
     {SECTION_DAEMON, "user", OPTION_NAME, false, false, "_postern", 1, 31, NULL,
      "The user that the unprivileged processes run as. When the default does not exist, nobody.",
      DAEMON(user)},
@@ -70,6 +76,13 @@ static const struct config_option options[] = {
      "The peer's address. With any, peers may call, but we cannot.", CONNECTION(remote)},
     {SECTION_CONNECTION, "remote-port", OPTION_COUNT, false, false, "500", 1, 65535, NULL,
      "The peer's UDP port for IKE.", CONNECTION(remote_port)},
+    {SECTION_CONNECTION, "transport", OPTION_WORD, false, false, "udp", 0, 0, transport_words,
+     "How the peer is reached: by UDP; by TCP, which carries ESP too (RFC 9329); auto, by UDP and, "
+     "where that gets no answer, by TCP; or separate, where both ends have it so: IKE by TCP and "
+     "ESP beside it.",
+     CONNECTION(transport)},
+    {SECTION_CONNECTION, "remote-tcp-port", OPTION_COUNT, false, false, "4500", 1, 65535, NULL,
+     "The peer's TCP port for IKE.", CONNECTION(remote_tcp_port)},
     {SECTION_CONNECTION, "local-id", OPTION_IDENTITY, false, true, NULL, 0, 0, NULL,
      "Who we are: a host name, a mail address, an IP address, a distinguished name such as "
      "\"CN=gw, O=Example\", or \"keyid:text\".",

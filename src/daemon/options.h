@@ -68,6 +68,7 @@ struct daemon_config {
 	size_t n_listen;
 	uint16_t ike_port;
 	uint16_t natt_port;
+	uint16_t tcp_port; /* 0: none */
 	char user[32];
 	char tun[16];
 	unsigned mtu;

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "daemon/ipc.h"
+#include "net/tcp.h"
+#include "plane/control.h"
 
 #define STOP_WAIT 3000000ULL /* how long a process may take to end, microseconds */
 
@@ -67,6 +69,24 @@ static void on_signal(struct parent *p)
 	}
 }
 
+/* A TCP socket needs root: its mark keeps it off our own routes. It is made for the plane, which
+ * alone connects it, and goes to the ike process, which alone talks with the plane. */
+static void parent_stream(struct parent *p, struct bytes body)
+{
+	static struct control_message m;
+
+	if (control_decode(&m, body) != ERR_NONE || m.type != CONTROL_STREAM_OPEN ||
+	    addr_is_any(&m.path.remote.addr))
+		return;
+	int fd = tcp_socket(&m.path.local.addr, m.path.remote.addr.family, NET_MARK_DEFAULT);
+	if (fd < 0)
+		log_write(&p->process.log, LOG_WARN, NULL, 0, "no TCP socket can be made: %s",
+			  strerror(errno));
+	(void)ipc_send(p->ike_pair[0], IPC_STREAM, body, fd);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 static void from_ike(struct parent *p)
 {
 	struct ipc_message m;
@@ -94,6 +114,9 @@ static void from_ike(struct parent *p)
 	case IPC_RELOAD:
 		p->asked_reload = true;
 		parent_reload(p);
+		break;
+	case IPC_STREAM_ASK:
+		parent_stream(p, m.body);
 		break;
 	case IPC_READY:
 		p->ready = true;

@@ -140,7 +140,8 @@ static bool open_network(struct parent *p)
 	const struct net_options net = {.local = d->listen,
 					.n_local = d->n_listen,
 					.ike_port = d->ike_port,
-					.natt_port = d->natt_port};
+					.natt_port = d->natt_port,
+					.tcp_port = d->tcp_port};
 	const struct tun_options tun = {.name = d->tun, .mtu = d->mtu, .offload = true};
 
 	if (net_sockets_open(&p->sockets, &net, reason) != ERR_NONE)
@@ -253,7 +254,7 @@ static int run_ike(struct parent *p)
 	keep[n++] = start.route_v6;
 	keep[n++] = p->process.sink.journal;
 	for (size_t i = 0; i < p->sockets.n; i++) {
-		if (p->sockets.s[i].kind != NET_ESP)
+		if (p->sockets.s[i].kind != NET_ESP && p->sockets.s[i].kind != NET_TCP)
 			keep[n++] = p->sockets.s[i].fd;
 	}
 	close_others(keep, n);

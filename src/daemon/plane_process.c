@@ -1,6 +1,8 @@
 /* The data plane's process: src/plane in a sandbox. */
 #include "plane/plane.h"
 
+#include <sys/resource.h>
+
 #include "crypto/crypto.h"
 #include "daemon/process.h"
 
@@ -25,6 +27,12 @@ int plane_process(struct process *p, const struct plane_start *start)
 		log_write(&p->log, LOG_ERR, NULL, 0, "the data plane cannot start: %s",
 			  err_name(e));
 		return 1;
+	}
+	/* A descriptor a stream. */
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
 	if (!process_filter(p, SANDBOX_PLANE))
 		return 1;

@@ -139,8 +139,17 @@ static const int ike_calls[] = {
 };
 
 static const int plane_calls[] = {
-    SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait),
-    SCMP_SYS(readv),     SCMP_SYS(recvmmsg),    SCMP_SYS(sendmmsg),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(readv),
+    SCMP_SYS(recvmmsg),
+    SCMP_SYS(sendmmsg),
+    /* TCP streams, over sockets that root made (net/tcp.h) */
+    SCMP_SYS(accept4),
+    SCMP_SYS(connect),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(shutdown),
 };
 
 static int allow(scmp_filter_ctx f, const int *calls, size_t n)

@@ -161,6 +161,7 @@ static void on_sa(void *ctx, const struct ike_sa_info *info)
 	put_text(o, "remote_auth", info->remote_auth);
 	if (info->state == IKE_STATE_UP)
 		put_text(o, "algorithms", ike_suite_format(&info->suite, suite));
+	put_text(o, "transport", info->transport);
 	put(o, "nat_here", json_boolean(info->nat_here));
 	put(o, "nat_there", json_boolean(info->nat_there));
 	put_ago(s, o, info->since);
@@ -209,6 +210,7 @@ static void on_child(void *ctx, const struct ike_child_info *info)
 	put_text(o, "algorithms", ike_suite_format(&info->suite, suite));
 	put_text(o, "mode", modes[info->mode]);
 	put(o, "udp", json_boolean(info->udp_encap));
+	put(o, "tcp", json_boolean(info->in_tcp));
 	put(o, "local_ts", selectors(info->local, info->n_local));
 	put(o, "remote_ts", selectors(info->remote, info->n_remote));
 	put_ago(s, o, info->since);
