@@ -250,7 +250,7 @@ static void make_and_answer(struct ike *ike, struct ike_sa *sa, uint8_t exchange
 			sa_kill(ike, fresh, "the response could not be built");
 	} else if (child != NULL) {
 		child_made(ike, sa, child, rekey);
-	} else {
+	} else if (fresh != NULL) {
 		ike_made(ike, sa, fresh);
 	}
 done:

@@ -109,9 +109,13 @@ static struct ike_caller *caller_find(struct ike *ike, const struct addr *addr)
 struct half_open_count sa_half_open_of(struct ike *ike, const struct addr *addr)
 {
 	const struct ike_caller *c = caller_find(ike, addr);
+	struct half_open_count count = {0};
 
-	return c == NULL ? (struct half_open_count){0}
-			 : (struct half_open_count){c->half_open, c->proven};
+	if (c != NULL) {
+		count.all = c->half_open;
+		count.proven = c->proven;
+	}
+	return count;
 }
 
 enum err sa_list_half_open(struct ike *ike, struct ike_sa *sa)
