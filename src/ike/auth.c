@@ -226,6 +226,14 @@ static enum err check_by_key(struct ike_sa *sa, const struct payloads *ps,
 		*why = "the peer signs with SHA-1, which is not allowed for it";
 		return ERR_AUTH;
 	}
+	/* RFC 7427 3: both sides have listed hash algorithms, so that method 14 MUST be used; the
+	 * older methods would choose their hash without regard to the lists. */
+	if (part->method != AUTH_DIGITAL_SIGNATURE && sa->setup->peer_hashes != 0 &&
+	    !sa->config->allow_weak_signatures) {
+		*why = "the peer signs by an old method, though it announced hash algorithms (RFC "
+		       "7427)";
+		return ERR_AUTH;
+	}
 	job->auth_method = part->method;
 	job->data = mem_copy(part->data);
 	job->data_len = part->data.n;

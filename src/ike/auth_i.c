@@ -126,8 +126,11 @@ static void auth_child(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 		mem_free(d);
 		return;
 	}
-	if (d == NULL)
+	if (d == NULL) {
+		ike_conn_failed(ike, sa->conn, "Child SA failed: %s", reason);
+		child_delete_spi(ike, sa, t->child_spi);
 		return;
+	}
 	child_draft_start(sa, d, t->child_index, t->child_spi);
 	enum err e = child_answer_read(sa, ps, d, KE_NONE, false, &reason);
 	if (e == ERR_NONE)

@@ -460,6 +460,12 @@ void create_child_request(struct ike *ike, struct ike_sa *sa)
 		       of_ike ? "a Child SA is being negotiated" : "the IKE SA is being rekeyed");
 		return;
 	}
+	/* RFC 9370 2.2.4: MUST, when our own rekey has come to its additional key exchanges. */
+	const struct ike_task *own = of_ike ? task_find(sa, TASK_IKE_REKEY, 0) : NULL;
+	if (own != NULL && own->followup) {
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "we are rekeying the IKE SA");
+		return;
+	}
 	sa->pending = mem_new(sizeof(*sa->pending));
 	if (sa->pending == NULL) {
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "out of memory");

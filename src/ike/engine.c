@@ -13,9 +13,9 @@
 
 #define SECOND UINT64_C(1000000)
 
-/* Replies outside any SA: so many a second, and so many at once. */
-#define UNPROTECTED_RATE  10
-#define UNPROTECTED_BURST 100
+/* Replies outside any SA, and log lines about strangers: so many a second, and so many at once. */
+#define STRANGER_RATE  10
+#define STRANGER_BURST 100
 
 void ike_settings_default(struct ike_settings *s)
 {
@@ -24,6 +24,7 @@ void ike_settings_default(struct ike_settings *s)
 	    .half_open_per_peer = 10,
 	    .cookie_threshold = 100,
 	    .half_open_timeout = 30 * SECOND,
+	    .early_octets = 32 << 20,
 	    .retransmit_first = SECOND / 2,
 	    .retransmit_most = 16 * SECOND,
 	    .vendor_id = NULL,
@@ -107,7 +108,7 @@ struct ike *ike_new(const struct ike_settings *settings, const struct ike_callba
 	list_init(&ike->sa_list);
 	list_init(&ike->dead);
 	deadlines_init(&ike->deadlines);
-	ike->unprotected_tokens = UNPROTECTED_BURST;
+	ike->unprotected.tokens = ike->stranger_lines.tokens = STRANGER_BURST;
 	ike->crypto = crypto_new();
 	ike->buffer = mem_new(IKE_DATAGRAM_MAX);
 	ike->buffer_cap = IKE_DATAGRAM_MAX;
@@ -200,20 +201,25 @@ void ike_send(struct ike *ike, const struct path *path, struct bytes datagram)
 	ike->cb.send(ike->cb.ctx, path, datagram);
 }
 
-bool ike_may_answer_unprotected(struct ike *ike)
+static bool bucket_take(struct ike *ike, struct ike_bucket *b)
 {
-	uint64_t earned = (ike->now - ike->unprotected_filled) * UNPROTECTED_RATE / SECOND;
+	const uint64_t earned = (ike->now - b->filled) * STRANGER_RATE / SECOND;
 
 	if (earned > 0) {
-		ike->unprotected_tokens += earned;
-		if (ike->unprotected_tokens > UNPROTECTED_BURST)
-			ike->unprotected_tokens = UNPROTECTED_BURST;
-		ike->unprotected_filled = ike->now;
+		b->tokens += earned;
+		if (b->tokens > STRANGER_BURST)
+			b->tokens = STRANGER_BURST;
+		b->filled = ike->now;
 	}
-	if (ike->unprotected_tokens == 0)
+	if (b->tokens == 0)
 		return false;
-	ike->unprotected_tokens--;
+	b->tokens--;
 	return true;
+}
+
+bool ike_may_answer_unprotected(struct ike *ike)
+{
+	return bucket_take(ike, &ike->unprotected);
 }
 
 uint64_t ike_next_deadline(const struct ike *ike)
@@ -237,23 +243,56 @@ void ike_tick(struct ike *ike, uint64_t now)
 	sa_reap(ike);
 }
 
-void ike_log_conn(struct ike *ike, enum log_level level, const char *connection,
-		  const struct path *path, const char *format, ...)
+static void log_line(struct ike *ike, enum log_level level, const char *connection,
+		     const struct path *path, const char *format, va_list args)
+    __attribute__((format(printf, 5, 0)));
+
+static void log_line(struct ike *ike, enum log_level level, const char *connection,
+		     const struct path *path, const char *format, va_list args)
 {
 	char peer[ADDR_TEXT_MAX];
 	char text[600];
-	va_list args;
 
-	if (!log_wants(ike->cb.log, level))
-		return;
-	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
 	struct log_field fields[] = {
 	    {"connection", connection},
 	    {"peer", path == NULL ? NULL : endpoint_format(&path->remote, peer)},
 	};
 	log_write(ike->cb.log, level, fields, 2, "%s", text);
+}
+
+void ike_log_conn(struct ike *ike, enum log_level level, const char *connection,
+		  const struct path *path, const char *format, ...)
+{
+	va_list args;
+
+	if (!log_wants(ike->cb.log, level))
+		return;
+	va_start(args, format);
+	log_line(ike, level, connection, path, format, args);
+	va_end(args);
+}
+
+void ike_log_stranger(struct ike *ike, enum log_level level, const char *connection,
+		      const struct path *path, const char *format, ...)
+{
+	va_list args;
+
+	if (!log_wants(ike->cb.log, level))
+		return;
+	if (level < LOG_DEBUG && !bucket_take(ike, &ike->stranger_lines)) {
+		ike->lines_left_out++;
+		return;
+	}
+	if (level < LOG_DEBUG && ike->lines_left_out > 0) {
+		log_write(ike->cb.log, LOG_NOTE, NULL, 0,
+			  "%u lines about peers that are not authenticated were left out",
+			  ike->lines_left_out);
+		ike->lines_left_out = 0;
+	}
+	va_start(args, format);
+	log_line(ike, level, connection, path, format, args);
+	va_end(args);
 }
 
 void ike_tell(struct ike *ike, enum ike_event_type type, const struct ike_sa *sa,

@@ -21,6 +21,12 @@ struct ike_timer {
 
 #define CONNECTION_WHY_MAX 240
 
+/* What strangers may cause: so much a second, and so much at once. */
+struct ike_bucket {
+	uint64_t tokens;
+	uint64_t filled;
+};
+
 /* A configured connection and how it fares. */
 struct ike_conn {
 	struct table_node by_name;
@@ -69,9 +75,11 @@ struct ike {
 	size_t n_free_handles;
 	size_t cap_free_handles;
 	uint32_t next_handle;
-	uint64_t
-	    unprotected_tokens; /* replies outside any SA: a bucket, so that we are no amplifier */
-	uint64_t unprotected_filled;
+	struct ike_bucket unprotected;    /* replies outside any SA: we are no amplifier */
+	struct ike_bucket stranger_lines; /* log lines about peers that are not authenticated */
+	unsigned lines_left_out;
+	size_t early_octets; /* held for peers that are not authenticated, beside their half-open
+				SAs */
 	struct ike_totals totals;
 	unsigned jobs;
 	struct impair *impair; /* impair.c: what faults hold back; owned, NULL: nothing */
@@ -128,6 +136,11 @@ enum err ike_conn_policies(struct ike *ike, struct ike_conn *conn);
 /* Log lines and events that name their connection. */
 void ike_log_conn(struct ike *ike, enum log_level level, const char *connection,
 		  const struct path *path, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* The same for what somebody caused who is not authenticated: only so many lines a second are
+ * written, and how many were left out. LOG_DEBUG is written always. */
+void ike_log_stranger(struct ike *ike, enum log_level level, const char *connection,
+		      const struct path *path, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 void ike_tell(struct ike *ike, enum ike_event_type type, const struct ike_sa *sa,
 	      const struct child_sa *child, const char *reason);

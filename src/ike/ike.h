@@ -7,9 +7,11 @@
  * ike_next_deadline() and call ike_tick() when it has come.
  *
  * Memory that unauthenticated peers can make it hold: at most `half_open_max` half-open IKE SAs,
- * each at most IKE_HALF_OPEN_OCTETS octets; above `cookie_threshold` of them, or above
- * `half_open_per_peer` from its address, a peer first returns a cookie and costs nothing before it
- * does (RFC 7296 2.6). */
+ * each at most IKE_HALF_OPEN_OCTETS octets and, after an additional key exchange, twice the length
+ * of our last answer; and at most `early_octets` of messages and fragments that they sent after
+ * IKE_SA_INIT, of all of them together, and once more as much while jobs work on copies. Above
+ * `cookie_threshold` of them, or above `half_open_per_peer` from its address, a peer first returns
+ * a cookie and costs nothing before it does (RFC 7296 2.6). */
 #ifndef POSTERN_IKE_IKE_H
 #define POSTERN_IKE_IKE_H
 
@@ -37,6 +39,7 @@ struct ike_settings {
 	unsigned half_open_per_peer; /* from one address: 10, and as many that showed a cookie */
 	unsigned cookie_threshold;   /* 100; 0: always ask for a cookie */
 	uint64_t half_open_timeout;  /* 30 s */
+	size_t early_octets;         /* 32 MiB: of messages that wait, of peers not authenticated */
 	uint64_t retransmit_first;   /* 500 ms, doubled each time with jitter (RFC 7296 2.1) */
 	uint64_t retransmit_most;    /* the longest pause: 16 s */
 	const char *vendor_id;       /* text sent as Vendor ID; NULL: none */

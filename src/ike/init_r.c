@@ -49,8 +49,8 @@ static bool request_parse(struct ike *ike, struct init_request *q)
 	if (sa == NULL || ke == NULL || nonce == NULL || ke_parse(ke->body, &q->ke, &reason) ||
 	    nonce_parse(nonce->body, &q->nonce, &reason)) {
 		ike->totals.dropped++;
-		ike_log_conn(ike, LOG_INFO, NULL, q->path, "IKE_SA_INIT request refused: %s",
-			     reason);
+		ike_log_stranger(ike, LOG_INFO, NULL, q->path, "IKE_SA_INIT request refused: %s",
+				 reason);
 		ike_answer_unprotected(ike, q->path, h, NOTIFY_INVALID_SYNTAX, (struct bytes){0});
 		return false;
 	}
@@ -124,7 +124,7 @@ static bool limits_pass(struct ike *ike, const struct init_request *q)
 	if (why == NULL)
 		return true;
 	ike->totals.dropped++;
-	ike_log_conn(ike, LOG_INFO, NULL, q->path, "IKE_SA_INIT request ignored: %s", why);
+	ike_log_stranger(ike, LOG_INFO, NULL, q->path, "IKE_SA_INIT request ignored: %s", why);
 	return false;
 }
 
@@ -150,8 +150,8 @@ static struct ike_conn *conn_choose(struct ike *ike, const struct init_request *
 		terms.with_big = big_payload_agreed(c->config, &q->ps);
 		enum err e = ike_select(&c->config->ike, &terms, q->sa, choice, &reason);
 		if (e == ERR_SYNTAX) {
-			ike_log_conn(ike, LOG_INFO, NULL, q->path,
-				     "IKE_SA_INIT request refused: %s", reason);
+			ike_log_stranger(ike, LOG_INFO, NULL, q->path,
+					 "IKE_SA_INIT request refused: %s", reason);
 			ike_answer_unprotected(ike, q->path, q->header, NOTIFY_INVALID_SYNTAX,
 					       (struct bytes){0});
 			return NULL;
@@ -168,12 +168,12 @@ static struct ike_conn *conn_choose(struct ike *ike, const struct init_request *
 		return other;
 	}
 	if (first == NULL) {
-		ike_log_conn(ike, LOG_NOTE, NULL, q->path,
-			     "refused: no connection is configured between these addresses");
+		ike_log_stranger(ike, LOG_NOTE, NULL, q->path,
+				 "refused: no connection is configured between these addresses");
 	} else {
 		ike_explain_mismatch(&first->config->ike, &terms, q->sa, text, sizeof(text));
-		ike_log_conn(ike, LOG_WARN, first->config->name, q->path, "no proposal chosen: %s",
-			     text);
+		ike_log_stranger(ike, LOG_WARN, first->config->name, q->path,
+				 "no proposal chosen: %s", text);
 		if (first->state == IKE_STATE_DOWN)
 			ike_conn_state(ike, first, IKE_STATE_DOWN,
 				       "the peer called; no proposal chosen: %s", text);
@@ -273,7 +273,7 @@ failed:
 	ike_job_free(job);
 	if (sa != NULL)
 		sa_kill(ike, sa, NULL);
-	ike_log_conn(ike, LOG_ERR, NULL, q->path, "out of memory for a new IKE SA");
+	ike_log_stranger(ike, LOG_ERR, NULL, q->path, "out of memory for a new IKE SA");
 }
 
 void init_request(struct ike *ike, const struct path *path, const struct ike_header *h,
@@ -306,14 +306,14 @@ void init_request(struct ike *ike, const struct path *path, const struct ike_hea
 		/* RFC 7296 1.2 */
 		const uint16_t id = choice.suite.ke->id;
 		const uint8_t method[2] = {(uint8_t)(id >> 8), (uint8_t)id};
-		ike_log_conn(ike, LOG_DEBUG, conn->config->name, path,
-			     "asking for the key exchange method %s", choice.suite.ke->name);
+		ike_log_stranger(ike, LOG_DEBUG, conn->config->name, path,
+				 "asking for the key exchange method %s", choice.suite.ke->name);
 		answer_stateless(ike, &q, NOTIFY_INVALID_KE_PAYLOAD, BYTES_OF(method));
 		return;
 	}
 	if (q.ke.data.n != choice.suite.ke->init_len) {
-		ike_log_conn(ike, LOG_INFO, conn->config->name, path,
-			     "IKE_SA_INIT request refused: its KE payload has a wrong length");
+		ike_log_stranger(ike, LOG_INFO, conn->config->name, path,
+				 "IKE_SA_INIT request refused: its KE payload has a wrong length");
 		ike_answer_unprotected(ike, path, h, NOTIFY_INVALID_SYNTAX, (struct bytes){0});
 		return;
 	}

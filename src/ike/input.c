@@ -67,8 +67,13 @@ static struct ike_inbound *whole_open(struct ike *ike, struct ike_sa *sa, const 
 		return NULL;
 	in->header = *h;
 	in->path = *path;
-	in->octets = mem_copy(datagram);
 	in->len = datagram.n;
+	*reason = "too much is held for peers that are not authenticated";
+	if (!sa_count_early(ike, sa, in->len, &in->counted)) {
+		mem_free(in);
+		return NULL;
+	}
+	in->octets = mem_copy(datagram);
 	*reason = "it is not authentic";
 	if (in->octets != NULL)
 		*e = ike_sk_open(ike->crypto, &sa->suite.protect, &keys, h, in->octets, in->len,
@@ -108,17 +113,43 @@ static struct ike_inbound *inbound_open(struct ike *ike, struct ike_sa *sa,
 					    in->sk.inner, reason);
 	}
 	if (in != NULL && *e == ERR_NONE)
-		*e = payloads_check(&in->sk.payloads, PAYLOADS_INNER, h->exchange,
+		*e = payloads_check(&in->sk.payloads, PAYLOADS_INNER, in->header.exchange,
 				    header_is_response(h), reason);
 	return in;
 }
 
-/* RFC 7296 2.1: a retransmitted request gets the same answer again. */
+/* Opens a copy of a request that has been answered, only to see who wrote it. */
+static bool copy_is_authentic(struct ike *ike, struct ike_sa *sa, const struct path *path,
+			      const struct ike_header *h, struct bytes datagram)
+{
+	const char *reason;
+	enum err e;
+
+	if (h->next_payload == PAYLOAD_SKF)
+		return fragment_is_authentic(ike, sa, h, datagram);
+	struct ike_inbound *in = whole_open(ike, sa, path, h, datagram, &e, &reason);
+	ike_inbound_free(in);
+	return in != NULL;
+}
+
+/* RFC 7296 2.1: a retransmitted request gets the same answer again. Nothing here has been
+ * authenticated, and the answer may be many times as long as what asks for it (2.6): it goes at
+ * most a few times a second, and elsewhere than to the peer only for a copy that the peer made. */
 static void answer_again(struct ike *ike, struct ike_sa *sa, const struct path *path,
 			 const struct ike_header *h, struct bytes datagram)
 {
-	if (h->next_payload != PAYLOAD_SKF || fragment_asks_again(ike, sa, h, datagram))
-		flight_send(ike, path, &sa->answer);
+	if (sa->again_at > ike->now) {
+		drop(ike, path, "its answer was sent again just now");
+		return;
+	}
+	if (!path_equal(path, &sa->path) && !copy_is_authentic(ike, sa, path, h, datagram)) {
+		drop(ike, path, "a copy of an answered request, from elsewhere");
+		return;
+	}
+	if (h->next_payload == PAYLOAD_SKF && !fragment_asks_again(ike, sa, h, datagram))
+		return;
+	sa->again_at = ike->now + ike->settings.retransmit_first / 4;
+	flight_send(ike, path, &sa->answer);
 }
 
 /* An authentic message from a new address. RFC 7296 2.23: who is not behind a NAT follows a peer
@@ -223,7 +254,7 @@ static void request_input(struct ike *ike, struct ike_sa *sa, const struct path 
 		answer_again(ike, sa, path, h, datagram);
 		return;
 	}
-	if (h->message_id != sa->recv_id) {
+	if (h->message_id != sa->recv_id || sa->recv_id == MESSAGE_ID_END) {
 		drop(ike, path, "its Message ID is outside the window"); /* RFC 7296 2.3 */
 		return;
 	}
@@ -242,6 +273,9 @@ static void request_input(struct ike *ike, struct ike_sa *sa, const struct path 
 			drop(ike, path, reason);
 		return;
 	}
+	/* RFC 7383 2.6: it is here, in whatever form; pieces of another are of no use. */
+	reassembly_free(sa->reassembly);
+	sa->reassembly = NULL;
 	heard(ike, sa, path);
 	if (e) {
 		request_bad(ike, sa, e, reason);

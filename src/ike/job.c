@@ -57,6 +57,9 @@ static enum err exchange_keys(struct ike_job *job)
 	const struct ke_desc *ke = job->ke;
 	struct bytes peer = bytes_of(job->peer, job->peer_len);
 
+	/* Whoever filled the job in had no memory for the peer's value. */
+	if (job->type != IKE_JOB_KE_GENERATE && job->peer == NULL)
+		return ERR_NO_MEMORY;
 	switch (job->type) {
 	case IKE_JOB_KE_GENERATE:
 		if (!make_room(job, ke->init_len, 0))

@@ -194,10 +194,24 @@ void sa_fail(struct ike *ike, struct ike_sa *sa)
 	sa->expire_at = ike->now + FAILED_LINGER;
 }
 
+bool sa_count_early(struct ike *ike, const struct ike_sa *sa, size_t n, size_t **counted)
+{
+	*counted = NULL;
+	if (sa->state != SA_HALF_OPEN)
+		return true;
+	if (n > ike->settings.early_octets || ike->early_octets > ike->settings.early_octets - n)
+		return false;
+	ike->early_octets += n;
+	*counted = &ike->early_octets;
+	return true;
+}
+
 void ike_inbound_free(struct ike_inbound *in)
 {
 	if (in == NULL)
 		return;
+	if (in->counted != NULL)
+		*in->counted -= in->len;
 	/* Decrypted payloads may hold identities and configuration. */
 	mem_free_secret(in->octets, in->len);
 	mem_free(in);
@@ -338,6 +352,9 @@ void sa_schedule(struct ike *ike, struct ike_sa *sa)
 
 	if (sa->state == SA_DEAD)
 		return;
+	if (sa_message_ids(sa) == MESSAGE_ID_END ||
+	    (sa_message_ids(sa) >= MESSAGE_ID_REKEY && sa->state == SA_UP && sa->rekey_at == 0))
+		at = ike->now;
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		if (times[i] != 0)
 			at = EARLIER(at, times[i]);
@@ -367,8 +384,11 @@ void sa_log(struct ike *ike, const struct ike_sa *sa, enum log_level level, cons
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	ike_log_conn(ike, level, sa->config == NULL ? NULL : sa->config->name, &sa->path, "%s",
-		     text);
+	const char *name = sa->config == NULL ? NULL : sa->config->name;
+	if (sa->state == SA_INIT || sa->state == SA_HALF_OPEN || sa->state == SA_FAILED)
+		ike_log_stranger(ike, level, name, &sa->path, "%s", text);
+	else
+		ike_log_conn(ike, level, name, &sa->path, "%s", text);
 }
 
 /* Room for a message of n octets; what is larger than usual goes when the message has been sealed.
@@ -429,18 +449,21 @@ enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m,
 	struct ike_header h;
 	struct bytes octets, inner;
 	uint8_t first;
+	enum err e;
 
 	impair_message(ike, m);
 	if (sa->fragmentation && m->reason == NULL && m->w.n + around > fragment_limit(sa)) {
 		inner = message_inner(m, &first);
 		h = header_of(sa, m);
-		enum err cut = fragment_cut(ike, sa, &h, first, inner, fragment_limit(sa), out);
+		e = fragment_cut(ike, sa, &h, first, inner, fragment_limit(sa), out);
+		/* Only the pieces are encrypted: the whole is still there. */
+		mem_erase(m->w.p, m->w.n);
 		if (ike->buffer_cap != IKE_DATAGRAM_MAX)
 			buffer_fit(ike, IKE_DATAGRAM_MAX);
-		return cut;
+		return e;
 	}
-	enum err e = ike_sk_seal(ike->crypto, &sa->suite.protect, &keys, &sa->iv_counter,
-				 &ike->cb.random, m, &octets);
+	e = ike_sk_seal(ike->crypto, &sa->suite.protect, &keys, &sa->iv_counter, &ike->cb.random, m,
+			&octets);
 	if (e == ERR_NONE)
 		e = impair_sealed(ike, sa, octets);
 	return e ? e : flight_set(out, octets);
@@ -453,14 +476,15 @@ enum err sa_respond(struct ike *ike, struct ike_sa *sa, struct message *m)
 	if (e) {
 		/* The peer will ask again and be answered then, or give up. */
 		sa_log(ike, sa, LOG_ERR, "cannot build a response: %s", err_name(e));
-		return e;
+	} else {
+		sa->recv_id++;
+		sa->last_sent = ike->now;
+		/* RFC 7296 2.11: to where the request came from, be that where we send or not. */
+		flight_send(ike, sa->inbound != NULL ? &sa->inbound->path : &sa->path, &sa->answer);
 	}
-	sa->recv_id++;
-	sa->last_sent = ike->now;
-	flight_send(ike, &sa->path, &sa->answer);
 	ike_inbound_free(sa->inbound);
 	sa->inbound = NULL;
-	return ERR_NONE;
+	return e;
 }
 
 void sa_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint8_t protocol,

@@ -74,6 +74,7 @@ struct ike_inbound {
 	struct path path;
 	uint8_t *octets; /* owned, the whole message */
 	size_t len;
+	size_t *counted;         /* where its octets count while nobody is authenticated, or NULL */
 	struct ike_sk_opened sk; /* sk.payloads: the inner ones; spans into octets */
 };
 
@@ -113,6 +114,7 @@ struct ike_sa {
 	struct create_pending *pending; /* create_child.h: what that request asks for */
 	struct list followups;          /* create_pending: series that go on with IKE_FOLLOWUP_KE */
 	struct ike_flight answer;       /* our last response, for retransmitted requests */
+	uint64_t again_at;              /* not sent again sooner */
 	struct ike_reassembly *reassembly; /* of a request that comes in fragments */
 	struct list children;
 	struct ike_setup *setup;
@@ -168,6 +170,13 @@ void sa_setup_free(struct ike_sa *sa);
  * until the present call into the engine returns. reason is for people and may be NULL. */
 void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason);
 void sa_reap(struct ike *ike);
+/* RFC 7296 2.2: before its Message IDs are used up an IKE SA MUST be rekeyed or closed. */
+#define MESSAGE_ID_REKEY UINT32_C(0xf0000000)
+#define MESSAGE_ID_END   UINT32_MAX
+static inline uint32_t sa_message_ids(const struct ike_sa *sa)
+{
+	return sa->send_id > sa->recv_id ? sa->send_id : sa->recv_id;
+}
 /* Recomputes when sa next needs the time. */
 void sa_schedule(struct ike *ike, struct ike_sa *sa);
 /* Acts on everything whose time has come (timers.c). */
@@ -215,6 +224,9 @@ void sa_up(struct ike *ike, struct ike_sa *sa);
 void sa_up_rekeyed(struct ike *ike, struct ike_sa *sa, const struct ike_sa *old);
 
 void ike_inbound_free(struct ike_inbound *in);
+/* Counts n octets for a half-open SA; false: strangers hold too much already. *counted is where
+ * they are to be taken off again, NULL for an SA whose peer is authenticated. */
+bool sa_count_early(struct ike *ike, const struct ike_sa *sa, size_t n, size_t **counted);
 /* The first notify of a type in the payloads; false when there is none. */
 bool payloads_notify(const struct payloads *ps, uint16_t type, struct notify_part *out);
 /* The first error notify. */

@@ -173,10 +173,27 @@ static void sa_expired(struct ike *ike, struct ike_sa *sa)
 		ike_conn_lost(ike, conn, "the IKE SA's lifetime is over");
 }
 
+static void message_ids_tick(struct ike *ike, struct ike_sa *sa)
+{
+	struct ike_conn *conn = sa->conn;
+
+	if (sa_message_ids(sa) == MESSAGE_ID_END) {
+		sa_kill(ike, sa, "its Message IDs are used up");
+		if (conn != NULL)
+			ike_conn_lost(ike, conn, "the IKE SA's Message IDs were used up");
+	} else if (sa->rekey_at == 0 || sa->rekey_at > ike->now + RETRY) {
+		sa->rekey_at = ike->now;
+	}
+}
+
 void sa_tick(struct ike *ike, struct ike_sa *sa)
 {
+	if (sa_message_ids(sa) >= MESSAGE_ID_REKEY)
+		message_ids_tick(ike, sa);
 	if (sa->expire_at != 0 && sa->expire_at <= ike->now)
 		sa_expired(ike, sa);
+	if (sa->state == SA_DEAD)
+		return;
 	if (sa->state == SA_UP) {
 		if (sa->rekey_at != 0 && sa->rekey_at <= ike->now) {
 			sa->rekey_at = ike->now + ike_jitter(ike, RETRY);

@@ -66,7 +66,6 @@ static void request_send(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	mem_free(job->value);
 	job->value = NULL;
 	message_notify(&m, NOTIFY_ADDITIONAL_KEY_EXCHANGE, bytes_of(c->link, c->link_len));
-	t->followup = true;
 	if (task_send(ike, sa, t, &m))
 		create_failed(ike, sa, t, "the IKE_FOLLOWUP_KE request could not be built");
 }
@@ -96,6 +95,7 @@ bool followup_next(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 		return true;
 	}
 	c->addke_place = next;
+	t->followup = true; /* the peer has it and counts on it, from its first answer on */
 	ike_inbound_free(t->response);
 	t->response = NULL;
 	job = ike_job_new(IKE_JOB_KE_GENERATE);
@@ -296,6 +296,11 @@ static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 
 	if (p == NULL || sa->inbound == NULL)
 		return;
+	if (sa->state != SA_UP) {
+		/* Our own rekey of it was answered while the key exchange ran, or it is to end. */
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "this IKE SA is being closed");
+		return;
+	}
 	if (job->result ||
 	    create_secrets_add(&p->secrets, bytes_of(job->secret, job->ke->secret_len))) {
 		refuse(ike, sa, NOTIFY_INVALID_SYNTAX, job->result ? job->reason : "out of memory");

@@ -14,6 +14,7 @@
 #define INTERMEDIATE_EXTRA 4096
 /* Fragments of all peers together that wait for their others. */
 #define ASSEMBLING_MAX ((size_t)64 << 20)
+#define PIECE_COST     48 /* of a piece beside its octets */
 
 static void write_notify(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m)
 {
@@ -47,6 +48,8 @@ void reassembly_free(struct ike_reassembly *r)
 	for (size_t i = 0; i < r->total; i++)
 		mem_free_secret(r->pieces[i].p, r->pieces[i].n);
 	*r->held -= r->octets;
+	if (r->counted != NULL)
+		*r->counted -= r->cost;
 	mem_free(r);
 }
 
@@ -192,7 +195,8 @@ static const char *refused(const struct ike_reassembly *r, const struct ike_head
 	return NULL;
 }
 
-static struct ike_reassembly *reassembly_new(const struct ike_header *h, uint16_t total)
+static struct ike_reassembly *reassembly_new(struct ike *ike, const struct ike_header *h,
+					     uint16_t total)
 {
 	struct ike_reassembly *r = mem_new(sizeof(*r) + total * sizeof(r->pieces[0]));
 
@@ -200,36 +204,57 @@ static struct ike_reassembly *reassembly_new(const struct ike_header *h, uint16_
 		r->message_id = h->message_id;
 		r->total = total;
 		r->header = *h;
+		r->held = &ike->assembling;
 	}
 	return r;
 }
 
-/* Stores an authentic piece. */
-static const char *piece_store(struct ike_reassembly **r, const struct ike_header *h,
-			       const struct sk_layout *at, struct bytes chunk, size_t datagram,
-			       size_t most, size_t *held)
+static const char *piece_store(struct ike *ike, const struct ike_sa *sa, struct ike_reassembly *r,
+			       const struct sk_layout *at, struct bytes chunk, size_t most)
 {
+	struct piece *p = &r->pieces[at->number - 1];
+	const size_t cost =
+	    chunk.n + PIECE_COST + (r->have == 0 ? r->total * sizeof(r->pieces[0]) : 0);
+	size_t *counted;
+
+	if (r->octets + chunk.n > most)
+		return "the message would be longer than what was agreed needs";
+	if (ike->assembling + chunk.n > ASSEMBLING_MAX)
+		return "too many messages are being put together";
+	if (!sa_count_early(ike, sa, cost, &counted))
+		return "too much is held for peers that are not authenticated";
+	if (counted != NULL) {
+		r->counted = counted;
+		r->cost += cost;
+	}
+	p->p = mem_copy(chunk);
+	if (p->p == NULL)
+		return "out of memory";
+	p->n = chunk.n;
+	r->octets += chunk.n;
+	ike->assembling += chunk.n;
+	r->have++;
+	return NULL;
+}
+
+/* Takes in an authentic piece. */
+static const char *piece_take(struct ike *ike, const struct ike_sa *sa, struct ike_reassembly **r,
+			      const struct ike_header *h, const struct sk_layout *at,
+			      struct bytes chunk, size_t datagram, size_t most)
+{
+	const char *refused_why;
+
 	if (*r != NULL && ((*r)->message_id != h->message_id || (*r)->total < at->total)) {
 		reassembly_free(*r); /* cut anew, smaller: begin anew */
 		*r = NULL;
 	}
 	if (*r == NULL)
-		*r = reassembly_new(h, at->total);
+		*r = reassembly_new(ike, h, at->total);
 	if (*r == NULL)
 		return "out of memory";
-	(*r)->held = held;
-	if ((*r)->octets + chunk.n > most)
-		return "the message would be longer than what was agreed needs";
-	if (*held + chunk.n > ASSEMBLING_MAX)
-		return "too many messages are being put together";
-	struct piece *p = &(*r)->pieces[at->number - 1];
-	p->p = mem_copy(chunk);
-	if (p->p == NULL)
-		return "out of memory";
-	p->n = chunk.n;
-	(*r)->octets += chunk.n;
-	*held += chunk.n;
-	(*r)->have++;
+	refused_why = piece_store(ike, sa, *r, at, chunk, most);
+	if (refused_why != NULL)
+		return refused_why;
 	if (at->number == 1)
 		(*r)->first = at->first;
 	if (datagram > (*r)->largest)
@@ -295,13 +320,18 @@ struct ike_inbound *fragment_input(struct ike *ike, struct ike_sa *sa, struct ik
 	 */
 	if (ike_skf_open(ike->crypto, &sa->suite.protect, &keys, octets, &at, &chunk, reason))
 		goto done;
-	*reason = piece_store(r, h, &at, chunk, datagram.n, most, &ike->assembling);
+	*reason = piece_take(ike, sa, r, h, &at, chunk, datagram.n, most);
 	if (*reason != NULL || (*r)->have < (*r)->total)
 		goto done;
 	in = assemble(*r, path, reason);
 	sa->peer_piece = (*r)->largest;
 	reassembly_free(*r);
 	*r = NULL;
+	/* What its pieces have set free is enough for it. */
+	if (in != NULL && !sa_count_early(ike, sa, in->len, &in->counted)) {
+		ike_inbound_free(in);
+		in = NULL;
+	}
 done:
 	mem_free_secret(octets, datagram.n);
 	return in;
@@ -333,4 +363,23 @@ bool fragment_asks_again(struct ike *ike, struct ike_sa *sa, const struct ike_he
 	}
 	mem_free_secret(octets, datagram.n);
 	return again;
+}
+
+bool fragment_is_authentic(struct ike *ike, struct ike_sa *sa, const struct ike_header *h,
+			   struct bytes datagram)
+{
+	const struct protect_keys keys = ike_keys_protect(&sa->keys, !sa->initiator);
+	uint8_t *octets = mem_copy(datagram);
+	const char *reason;
+	struct sk_layout at;
+	struct bytes chunk;
+
+	if (octets == NULL)
+		return false;
+	const bool authentic = ike_skf_layout(&sa->suite.protect, h, bytes_of(octets, datagram.n),
+					      &at, &reason) == ERR_NONE &&
+			       ike_skf_open(ike->crypto, &sa->suite.protect, &keys, octets, &at,
+					    &chunk, &reason) == ERR_NONE;
+	mem_free_secret(octets, datagram.n);
+	return authentic;
 }

@@ -20,8 +20,10 @@ struct ike_reassembly {
 	uint16_t have;
 	uint16_t largest; /* octets of the largest datagram among them */
 	uint8_t first;
-	size_t octets; /* of all pieces that are here */
-	size_t *held;  /* the engine's sum of these; borrowed */
+	size_t octets;   /* of all pieces that are here */
+	size_t *held;    /* the engine's sum of these; borrowed */
+	size_t cost;     /* the octets and what the pieces cost beside */
+	size_t *counted; /* where that counts while nobody is authenticated, or NULL */
 	struct ike_header header;
 	struct piece {
 		uint8_t *p; /* owned; NULL: not here yet */
@@ -49,5 +51,9 @@ struct ike_inbound *fragment_input(struct ike *ike, struct ike_sa *sa, struct ik
  * only fragment 1 brings about (RFC 7383 2.6.1). */
 bool fragment_asks_again(struct ike *ike, struct ike_sa *sa, const struct ike_header *h,
 			 struct bytes datagram);
+
+/* The peer wrote this fragment, whatever it belongs to. */
+bool fragment_is_authentic(struct ike *ike, struct ike_sa *sa, const struct ike_header *h,
+			   struct bytes datagram);
 
 #endif
