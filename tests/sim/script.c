@@ -176,5 +176,6 @@ int main(int argc, char **argv)
 
 	failures += run_all(scripts_hostile, n_scripts_hostile, only, trace);
 	failures += run_all(scripts_rekey, n_scripts_rekey, only, trace);
+	failures += run_all(scripts_limits, n_scripts_limits, only, trace);
 	return failures == 0 ? 0 : 1;
 }
