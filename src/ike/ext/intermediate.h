@@ -1,5 +1,5 @@
 /* RFC 9242: exchanges between IKE_SA_INIT and IKE_AUTH. What they carry is the business of other
- * extensions: today the additional key exchanges of RFC 9370 (multiple_ke.h). */
+ * extensions: today the additional key exchanges of RFC 9370. */
 #ifndef POSTERN_IKE_EXT_INTERMEDIATE_H
 #define POSTERN_IKE_EXT_INTERMEDIATE_H
 
