@@ -14,7 +14,8 @@
 #define CHILD   "child net { local-ts = 10.1.0.0/24 remote-ts = 10.2.0.0/24 }"
 #define MINIMAL "remote = 10.0.0.2\nlocal-id = a.example\nauth = psk\n" CHILD "\n"
 #define WORDS                                                                                      \
-	"local, remote, remote-port, transport, remote-tcp-port, local-id, remote-id, auth, cert, key, ca, remote-pubkey, "    \
+	"local, remote, remote-port, transport, remote-tcp-port, local-id, remote-id, auth, "      \
+	"cert, key, ca, remote-pubkey, "                                                           \
 	"always-send-cert, weak-signatures, ike, rekey, reauth, dpd, retransmits, retry, "         \
 	"keepalive, encap, unique, child"
 #define SELECTOR                                                                                   \
