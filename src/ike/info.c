@@ -2,6 +2,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/followup.h"
 #include "ike/task.h"
 
 #define DELETES_MAX 64 /* SPIs of one message that we act on */
@@ -16,6 +17,9 @@ void sa_delete(struct ike *ike, struct ike_sa *sa, const char *reason)
 	LIST_EACH (&sa->children, node)
 		child_remove(ike, CONTAINER_OF(node, struct child_sa, of_sa), reason);
 	tasks_free_waiting(sa);
+	/* Series of the peer's that would go on with IKE_FOLLOWUP_KE come to nothing; ours waited.
+	 */
+	followups_free(sa);
 	sa->unsettled = false;
 	if (task_add(ike, sa, TASK_IKE_DELETE, 0) == NULL) {
 		sa_kill(ike, sa, reason);

@@ -286,6 +286,7 @@ static void refuse(struct ike *ike, struct ike_sa *sa, uint16_t notify, const ch
 			  (struct bytes){0});
 	create_pending_free(sa->pending);
 	sa->pending = NULL;
+	tasks_run(ike, sa); /* what waited for the end of the series */
 }
 
 static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
@@ -320,8 +321,10 @@ static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->resp_len));
 	followup_link_write(ike, p, &m);
 	sa->pending = NULL;
-	if (sa_respond(ike, sa, &m) || !followup_hold(ike, sa, p))
+	if (sa_respond(ike, sa, &m) || !followup_hold(ike, sa, p)) {
 		create_pending_free(p);
+		tasks_run(ike, sa);
+	}
 }
 
 void followup_request(struct ike *ike, struct ike_sa *sa)
