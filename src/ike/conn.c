@@ -15,6 +15,8 @@
 
 #define TWIN_LINGER (2 * UINT64_C(1000000))
 #define OLD_LINGER  (10 * UINT64_C(1000000))
+/* When the peer, whose call lost, does not see it so and sends no Delete. */
+#define PEER_LINGER (60 * UINT64_C(1000000))
 
 #define CHILDREN_MAX 64 /* bits of ike_conn.wanted */
 
@@ -480,10 +482,17 @@ void sa_supersede(struct ike *ike, struct ike_sa *sa, bool initial_contact)
 		if (old == sa || old->state != SA_UP || old->superseded ||
 		    !identity_equal(old->remote_id, sa->remote_id))
 			continue;
-		if (old->line_ours != sa->line_ours && sa->setup->born <= old->line_since) {
+		const bool overlap = sa->setup->born <= old->line_since;
+		if (overlap && old->line_ours != sa->line_ours) {
 			/* The ends may have rekeyed one of them, but agree on where it began. */
 			struct ike_sa *loser = old->line_spi < sa->line_spi ? old : sa;
-			sa_mark_superseded(ike, loser, loser->line_ours ? TWIN_LINGER : 0);
+			sa_mark_superseded(ike, loser,
+					   loser->line_ours ? TWIN_LINGER : PEER_LINGER);
+		} else if (overlap && sa->initiator) {
+			/* An attempt that took so long that the peer's call came up and we have
+			 * reauthenticated that: nobody but us can say which of our own two stays.
+			 */
+			sa_mark_superseded(ike, sa, TWIN_LINGER);
 		} else if (initial_contact) {
 			sa_kill(ike, old, "the peer started anew (INITIAL_CONTACT)");
 		} else if (sa->config->unique && !sa->initiator) {
