@@ -31,8 +31,14 @@ static void do_send(void *ctx, const struct path *path, struct bytes datagram)
 {
 	struct server *s = ctx;
 	char where[ADDR_TEXT_MAX];
-	enum err e = path->stream != 0 ? plane_client_send(s->plane, path, datagram)
-				       : datagram_send(s->start->sockets, path, datagram);
+	enum err e;
+
+	if (path->stream != 0)
+		e = plane_client_send(s->plane, path, datagram);
+	else if (datagram.n == 1) /* a NAT keepalive: no marker (RFC 3948 2.3) */
+		e = datagram_send_keepalive(s->start->sockets, path);
+	else
+		e = datagram_send(s->start->sockets, path, datagram);
 
 	if (e == ERR_NONE)
 		return;

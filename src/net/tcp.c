@@ -74,6 +74,7 @@ static void stranger_forget(struct tcp_stream *s)
 	if (p == NULL)
 		return;
 	s->peer = NULL;
+	list_remove(&s->of_strangers);
 	s->tcp->totals.strangers--;
 	if (--p->strangers == 0) {
 		table_remove(&s->tcp->peers, &p->node);
@@ -98,6 +99,7 @@ static enum err stranger_note(struct tcp_stream *s)
 		table_add(&t->peers, &p->node);
 	}
 	p->strangers++;
+	list_append(&t->strangers, &s->of_strangers);
 	t->totals.strangers++;
 	s->peer = p;
 	return ERR_NONE;
@@ -122,6 +124,7 @@ static struct tcp_stream *stream_new(struct tcp *t, const struct path *path, int
 	s->state = ours ? TCP_CONNECTING : TCP_OPEN;
 	s->watched = events;
 	list_init(&s->queue);
+	list_init(&s->of_strangers);
 	stream_in_start(&s->in, !ours, (path->stream & STREAM_LONG) != 0,
 			ours ? STREAM_MESSAGE_KNOWN : STREAM_MESSAGE_STRANGER);
 	list_append(&t->all, &s->all);
@@ -288,9 +291,14 @@ static void welcome(struct tcp *t, int fd, const struct sockaddr_storage *from)
 	struct path path = {.remote = endpoint_of_sockaddr(from)};
 	struct tcp_stream *s = NULL;
 
-	if (t->totals.streams < TCP_STREAMS_MAX && t->totals.strangers < TCP_STRANGERS_MAX &&
+	if (t->totals.streams < TCP_STREAMS_MAX &&
 	    strangers_of(t, &path.remote.addr) < TCP_PER_PEER_MAX &&
 	    getsockname(fd, (struct sockaddr *)&ss, &len) == 0) {
+		/* Many who say nothing must not keep out one who speaks: the one that has waited
+		 * longest goes. */
+		if (t->totals.strangers >= TCP_STRANGERS_MAX)
+			tcp_end(CONTAINER_OF(t->strangers.next, struct tcp_stream, of_strangers),
+				"too many others wait");
 		path.local = endpoint_of_sockaddr(&ss);
 		path.stream = number_new(t);
 		s = stream_new(t, &path, fd, false);
@@ -350,6 +358,7 @@ enum err tcp_new(struct tcp **out, const struct net_sockets *set, const struct t
 		return ERR_NO_MEMORY;
 	t->owner = *owner;
 	list_init(&t->all);
+	list_init(&t->strangers);
 	deadlines_init(&t->deadlines);
 	memcpy(&t->next, secret, sizeof(t->next));
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -31,6 +31,7 @@ struct tcp_peer {
 struct tcp_stream {
 	struct table_node by_number;
 	struct list all;
+	struct list of_strangers; /* the oldest first */
 	struct deadline deadline;
 	struct tcp *tcp;
 	struct tcp_peer *peer; /* while it is a stranger */
@@ -59,6 +60,7 @@ struct tcp {
 	struct table streams;
 	struct table peers;
 	struct list all;
+	struct list strangers;
 	struct deadlines deadlines;
 	struct deadline accept_again; /* descriptors ran out: when we accept again */
 	uint32_t next;
