@@ -230,6 +230,9 @@ static void act(struct scenario *sc, enum act a)
 	case ACT_FORGE:
 		forge(sc, p);
 		break;
+	case ACT_RESET:
+		streams_reset(sc->sim);
+		break;
 	case ACT_MIXED_PAIR:
 		mixed_pair(sc);
 		break;

@@ -186,6 +186,8 @@ struct ike_connection *config_make(struct sim_peer *p, struct sim_peer *other,
 	c->keepalive = 20 * SECOND;
 	c->unique = !w->no_unique;
 	c->force_encap = w->force_encap;
+	c->transport = w->transport;
+	c->remote_tcp_port = 4500;
 	c->children = mem_new(w->n_children * sizeof(*c->children));
 	c->n_children = w->n_children;
 	for (size_t i = 0; i < w->n_children; i++)

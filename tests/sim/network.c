@@ -120,6 +120,10 @@ void network_send(struct sim *sim, struct sim_peer *from, const struct path *pat
 	};
 
 	sim->datagrams++;
+	if (path->stream != 0) {
+		streams_send(sim, from, path, octets, esp);
+		return;
+	}
 	d.octets = sim_alloc(octets.n);
 	memcpy(d.octets, octets.p, octets.n);
 	if (sim->hook != NULL && !sim->hook(sim, &d, &delay))

@@ -112,6 +112,8 @@ struct sim_peer *peer_add(struct sim *sim, const char *name)
 	    .route = on_route,
 	    .plane = &sim_plane_ops,
 	    .plane_ctx = &p->plane,
+	    .streams = &sim_stream_ops,
+	    .streams_ctx = p,
 	    .log = &p->log,
 	};
 	p->plane.peer = p;
@@ -143,6 +145,7 @@ void peer_crash(struct sim_peer *p)
 	sim_note(p->sim, "%s: crashes", p->name);
 	ike_free(p->ike);
 	p->ike = NULL;
+	streams_of_crashed(p->sim, p);
 	if (plane_count(&p->plane) != 0)
 		sim_fail(p->sim, "%s: %zu Child SAs are left in the data plane of no engine",
 			 p->name, plane_count(&p->plane));

@@ -172,6 +172,28 @@ static void everything(struct scenario *sc)
 	sc->pause = some(sc, 100 * MS, 20 * SECOND);
 }
 
+/* Only A opens connections, as their originator (RFC 9329 1.2). */
+static void streams(struct scenario *sc)
+{
+	static const enum ike_transport how[] = {IKE_TRANSPORT_TCP, IKE_TRANSPORT_AUTO,
+						 IKE_TRANSPORT_SEPARATE};
+
+	sc->wish[0].transport = how[some(sc, 0, 2)];
+	sc->wish[1].transport = sc->wish[0].transport == IKE_TRANSPORT_SEPARATE
+				    ? IKE_TRANSPORT_SEPARATE
+				    : IKE_TRANSPORT_AUTO;
+	for (size_t i = 0; i < sc->wish[1].n_children; i++)
+		sc->wish[1].children[i].start = IKE_START_MANUAL;
+	sc->wish[1].answer_only = true;
+	sc->sim->net.delay_max = some(sc, 10, 400) * MS;
+	sc->sim->net.loss = (unsigned)some(sc, 0, 200);
+	sc->acts[ACT_RESET] = 4;
+	sc->acts[ACT_REKEY_IKE] = sc->acts[ACT_REKEY_CHILD] = sc->acts[ACT_REKEY_BOTH] = 2;
+	sc->acts[ACT_CRASH] = sc->acts[ACT_OUTAGE] = sc->acts[ACT_UP] = 1;
+	sc->acts[ACT_REAUTHENTICATE] = 1;
+	sc->pause = some(sc, 10 * MS, 20 * SECOND);
+}
+
 /* The ends do not fit together: no tunnel, a reason, and nothing left. */
 static void refusals(struct scenario *sc)
 {
@@ -211,6 +233,7 @@ static const struct {
     {"reloads", reloads},
     {"cookies", cookies},
     {"outages", outages},
+    {"streams", streams},
     {"everything", everything},
     {"refusals", refusals},
 };

@@ -32,6 +32,7 @@ enum act {
 	ACT_CLOCK,
 	ACT_OUTAGE,
 	ACT_FORGE,
+	ACT_RESET,      /* of every TCP connection */
 	ACT_MIXED_PAIR, /* a delete and a rekey at once */
 	N_ACTS,
 };

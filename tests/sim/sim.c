@@ -31,6 +31,7 @@ void sim_free(struct sim *sim)
 	for (size_t i = 0; i < sim->n_peers; i++)
 		peer_free(sim->peers[i]);
 	check_clear(sim);
+	free(sim->streams);
 	free(sim);
 }
 

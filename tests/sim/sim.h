@@ -89,6 +89,13 @@ void network_rebind(struct sim *sim, struct sim_peer *p);
 /* Where the others see this peer. */
 struct endpoint network_outside(const struct sim_peer *p, uint16_t port);
 
+/* streams.c */
+extern const struct stream_ops sim_stream_ops; /* ctx: the peer */
+void streams_send(struct sim *sim, struct sim_peer *from, const struct path *path,
+		  struct bytes octets, bool esp);
+void streams_reset(struct sim *sim);
+void streams_of_crashed(struct sim *sim, const struct sim_peer *p);
+
 /* plane.c: a data plane in memory, which carries packets over the simulated network. */
 struct sim_sa {
 	bool used, active, first_in_told, soft_told;
@@ -192,6 +199,7 @@ struct sim_wish {
 	bool answer_only; /* no remote address */
 	bool no_unique;
 	bool force_encap;
+	enum ike_transport transport;
 };
 /* A connection of p toward other; keys and secrets for it go into both keystores. */
 struct ike_connection *config_make(struct sim_peer *p, struct sim_peer *other,
@@ -226,6 +234,7 @@ struct sim {
 	struct sim_rng rng; /* of the network and the scenario */
 	struct sim_queue queue;
 	struct sim_net net;
+	struct sim_streams *streams; /* owned; NULL: there never was one */
 	sim_hook *hook;
 	void *hook_ctx;
 	struct sim_peer *peers[SIM_PEERS];
