@@ -151,7 +151,8 @@ static void drops(FILE *f, const json_t *o)
 		(void)fputc('\n', f);
 }
 
-static void live_child(FILE *f, const json_t *o, bool colour)
+/* in_tcp: its IKE SA's connection carries ESP too. */
+static void live_child(FILE *f, const json_t *o, bool in_tcp, bool colour)
 {
 	char buf[SHOW_UNITS_MAX];
 
@@ -164,8 +165,9 @@ static void live_child(FILE *f, const json_t *o, bool colour)
 	(void)fputc('\n', f);
 	selectors(f, 4, "traffic", o);
 	label(f, 4, "algorithms");
+	const char *carrier = json_is_true(json_object_get(o, "udp")) ? "in UDP" : "IP protocol 50";
 	(void)fprintf(f, "%s, %s mode, %s\n", text(o, "algorithms"), text(o, "mode"),
-		      json_is_true(json_object_get(o, "udp")) ? "in UDP" : "IP protocol 50");
+		      in_tcp ? "in TCP" : carrier);
 	label(f, 4, "SPIs");
 	(void)fprintf(f, "%s in, %s out\n", text(o, "spi_in"), text(o, "spi_out"));
 	traffic(f, o, "received", "in_octets", "in_packets", "in_seconds_ago");
@@ -197,12 +199,15 @@ static void live_sa(FILE *f, const json_t *o, bool colour)
 	label(f, 2, "peer");
 	show_text(f, has(o, "remote_id") ? text(o, "remote_id") : "(not yet known)");
 	(void)fprintf(f, " at %s", text(o, "remote"));
-	if (has(o, "remote_auth"))
+	if (text(o, "remote_auth")[0] != '\0')
 		(void)fprintf(f, ", by %s", text(o, "remote_auth"));
 	(void)fputc('\n', f);
 	label(f, 2, "us");
-	show_text(f, text(o, "local_id"));
-	(void)fprintf(f, " at %s, %s\n", text(o, "local"), text(o, "role"));
+	if (has(o, "local_id")) {
+		show_text(f, text(o, "local_id"));
+		(void)fputs(" at ", f);
+	}
+	(void)fprintf(f, "%s, %s\n", text(o, "local"), text(o, "role"));
 	label(f, 2, "IKE SA");
 	state(f, text(o, "state"), colour);
 	(void)fputc(' ', f);
@@ -224,7 +229,8 @@ static void live_sa(FILE *f, const json_t *o, bool colour)
 				      show_time(number(o, "reauth_in"), buf));
 		(void)fputc('\n', f);
 	}
-	json_array_foreach(json_object_get(o, "children"), i, child) live_child(f, child, colour);
+	json_array_foreach(json_object_get(o, "children"), i, child)
+	    live_child(f, child, strcmp(text(o, "transport"), "tcp") == 0, colour);
 }
 
 /* A configured child that no SA carries. */
