@@ -6,9 +6,33 @@
 /* A floor that runs in several threads counts in each of them alone: no lock, no false sharing. */
 static _Thread_local size_t blocks_held;
 
+#ifdef POSTERN_FAULTS
+static _Thread_local size_t fails_in;
+
+void mem_fail_at(size_t n)
+{
+	fails_in = n;
+}
+
+bool mem_fail_pending(void)
+{
+	return fails_in != 0;
+}
+
+static bool fails_now(void)
+{
+	return fails_in != 0 && --fails_in == 0;
+}
+#else
+static bool fails_now(void)
+{
+	return false;
+}
+#endif
+
 void *mem_new(size_t n)
 {
-	void *p = calloc(1, n != 0 ? n : 1);
+	void *p = fails_now() ? NULL : calloc(1, n != 0 ? n : 1);
 
 	if (p != NULL)
 		blocks_held++;

@@ -26,4 +26,10 @@ bool mem_equal_secret(const void *a, const void *b, size_t n);
  * zero. Counted in every build; each thread has its own count. */
 size_t mem_blocks_held(void);
 
+#ifdef POSTERN_FAULTS
+/* Tests: the n-th mem_new() of this thread from now on gives NULL, once; 0: none does. */
+void mem_fail_at(size_t n);
+bool mem_fail_pending(void);
+#endif
+
 #endif
