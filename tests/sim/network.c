@@ -105,6 +105,14 @@ static void damage(struct sim *sim, struct sim_datagram *d)
 		d->len = (size_t)rng_below(&sim->rng, d->len);
 }
 
+/* IP and UDP headers and the non-ESP marker included. */
+static bool is_too_large(const struct sim_net *net, const struct sim_datagram *d)
+{
+	const size_t headers = (addr_len(&d->dst.addr) == 4 ? 20U : 40U) + 8 + (d->natt ? 4 : 0);
+
+	return net->mtu != 0 && d->len + headers > net->mtu;
+}
+
 void network_send(struct sim *sim, struct sim_peer *from, const struct path *path,
 		  struct bytes octets, bool esp)
 {
@@ -138,7 +146,7 @@ void network_send(struct sim *sim, struct sim_peer *from, const struct path *pat
 		back.dst = d.src;
 		deliver(sim, &back, some_delay(sim));
 	}
-	if (rng_chance(&sim->rng, net->loss))
+	if (rng_chance(&sim->rng, net->loss) || (!esp && is_too_large(net, &d)))
 		goto done;
 	damage(sim, &d);
 	deliver(sim, &d, delay);

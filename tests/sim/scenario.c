@@ -236,6 +236,7 @@ static const struct {
     {"streams", streams},
     {"everything", everything},
     {"refusals", refusals},
+    {"pq", scenario_pq},
 };
 
 size_t scenario_groups(void)

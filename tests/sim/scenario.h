@@ -37,6 +37,9 @@ enum act {
 	N_ACTS,
 };
 
+/* scenario_pq.c: hybrid key exchanges, in pieces where they are large. */
+void scenario_pq(struct scenario *sc);
+
 /* acts.c: does one, chosen by the weights. */
 void act_some(struct scenario *sc);
 

@@ -63,6 +63,7 @@ void queue_clear(struct sim_queue *q);
 struct sim_net {
 	unsigned loss, duplicate, corrupt, truncate, reflect, replay; /* per mille */
 	uint64_t delay_min, delay_max;                                /* microseconds */
+	size_t mtu; /* of IKE's IP datagrams: larger ones are lost unseen; 0: none is too large */
 };
 struct sim_nat {
 	bool on;
