@@ -135,7 +135,7 @@ enum err child_answer_read(struct ike_sa *sa, const struct payloads *ps, struct 
 	const struct ike_terms terms = {.protocol = PROTOCOL_ESP,
 					.with_ke = with_ke,
 					.ke_sent = ke_sent,
-					.with_addke = sa->intermediate,
+					.with_addke = true,
 					.with_big = sa->big_payload};
 	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
 	struct ike_choice choice;
@@ -228,7 +228,7 @@ static enum err child_suite_choose(struct ike *ike, struct ike_sa *sa, struct by
 	const struct ike_terms terms = {.protocol = PROTOCOL_ESP,
 					.with_ke = q->with_ke,
 					.ke_sent = q->ke_sent,
-					.with_addke = sa->intermediate,
+					.with_addke = true,
 					.with_big = sa->big_payload};
 	const struct ike_suites *ours = &sa->config->children[q->draft.index].esp;
 	const char *reason = "no reason";

@@ -336,7 +336,7 @@ static enum err ike_answer_read(const struct ike_sa *sa, const struct payloads *
 					.ike_spi_len = IKE_SPI_LEN,
 					.with_ke = true,
 					.ke_sent = c->ke == NULL ? KE_NONE : c->ke->id,
-					.with_addke = sa->intermediate,
+					.with_addke = true,
 					.with_big = sa->big_payload};
 	const struct payload *p = payloads_find(ps, PAYLOAD_SA);
 	struct ike_choice choice;

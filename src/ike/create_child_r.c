@@ -343,7 +343,7 @@ static void ike_request(struct ike *ike, struct ike_sa *sa, const struct create_
 					.ike_spi_len = IKE_SPI_LEN,
 					.with_ke = true,
 					.ke_sent = q->ke.method,
-					.with_addke = sa->intermediate,
+					.with_addke = true,
 					.with_big = sa->big_payload};
 	struct create_pending *p = sa->pending;
 	const struct bytes body = payloads_find(q->ps, PAYLOAD_SA)->body;

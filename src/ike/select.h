@@ -28,8 +28,9 @@ struct ike_terms {
 	size_t ike_spi_len; /* of IKE proposals: 0 in IKE_SA_INIT, 8 in a rekey */
 	bool with_ke;       /* false in IKE_AUTH: KE transforms play no part (RFC 7296 1.2) */
 	uint16_t ke_sent;   /* method of the initiator's KE payload; KE_NONE: there is none */
-	/* Both support IKE_INTERMEDIATE, so additional key exchanges are known transform types;
-	 * else a proposal that has any is passed over (RFC 9370 2.2.1). */
+	/* Additional key exchanges are known transform types: in IKE_SA_INIT when both support
+	 * IKE_INTERMEDIATE, else a proposal that has any is passed over (RFC 9370 2.2.1); always in
+	 * CREATE_CHILD_SA, which needs no IKE_INTERMEDIATE (2.2.4, 2.2.5). */
 	bool with_addke;
 	/* Big payloads and fragmentation were agreed: Classic McEliece may be chosen
 	 * (draft-smyslov-ipsecme-ikev2-mceliece 3). */
