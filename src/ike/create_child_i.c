@@ -136,6 +136,11 @@ void create_child_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 			task_done(ike, sa, t); /* it went, or was rekeyed, while this waited */
 			return;
 		}
+		if (followup_of_child(sa, t->child_spi)) {
+			/* The peer was first; it would have to refuse ours (RFC 9370 2.2.4). */
+			task_postpone(ike, sa, t, SECOND + ike_random_below(ike, SECOND));
+			return;
+		}
 		old->state = CHILD_REKEYING;
 		t->child_index = old->index;
 	}

@@ -49,12 +49,18 @@ bool create_busy_with_children(struct ike_sa *sa)
 	return false;
 }
 
+/* Between two exchanges of a series nothing is out, but the peer knows of it. */
+static bool is_known_to_peer(const struct ike_task *t)
+{
+	return t->in_flight || t->response != NULL || t->followup;
+}
+
 /* A Child SA of which the peer may know already. */
 static bool making_child(struct ike_sa *sa)
 {
 	LIST_EACH (&sa->tasks, node) {
 		const struct ike_task *t = CONTAINER_OF(node, struct ike_task, of_sa);
-		if ((t->in_flight || t->response != NULL) &&
+		if (is_known_to_peer(t) &&
 		    (t->kind == TASK_CHILD_CREATE || t->kind == TASK_CHILD_REKEY))
 			return true;
 	}
@@ -97,7 +103,7 @@ static struct ike_task *own_rekey(struct ike_sa *sa, enum task_kind kind, uint32
 {
 	struct ike_task *t = task_find(sa, kind, child);
 
-	if (t == NULL || t->in_flight || t->response != NULL)
+	if (t == NULL || is_known_to_peer(t))
 		return t;
 	task_drop(t);
 	return NULL;
@@ -112,6 +118,16 @@ static bool child_is_leaving(const struct child_sa *c)
 const struct ike_suite *pending_suite(const struct create_pending *p)
 {
 	return p->of_ike ? &p->choice.suite : &p->request.draft.suite;
+}
+
+/* RFC 9370 2.2.4: our own rekey of the same thing has come to its additional key exchanges. */
+static bool is_in_our_series(struct ike_sa *sa, const struct create_pending *p)
+{
+	const struct ike_task *t = p->of_ike         ? task_find(sa, TASK_IKE_REKEY, 0)
+				   : p->rekeyed != 0 ? task_find(sa, TASK_CHILD_REKEY, p->rekeyed)
+						     : NULL;
+
+	return t != NULL && t->followup;
 }
 
 static struct bytes pending_nonce_i(const struct create_pending *p)
@@ -299,6 +315,8 @@ static void pending_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	else if (sa->state != SA_UP)
 		/* Our own rekey of it was answered while the key exchange ran, or it is to end. */
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "this IKE SA is being closed");
+	else if (is_in_our_series(sa, sa->pending))
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "we are rekeying it");
 	else if (create_secrets_add(&sa->pending->secrets,
 				    bytes_of(job->secret, job->ke->secret_len)))
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "out of memory");
@@ -351,6 +369,10 @@ static void ike_request(struct ike *ike, struct ike_sa *sa, const struct create_
 	const char *reason = "no reason";
 
 	p->of_ike = true;
+	if (is_in_our_series(sa, p)) {
+		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "we are rekeying this IKE SA");
+		goto done;
+	}
 	p->ike_spi = sa_new_spi(ike);
 	enum err e = ike_select(&sa->config->ike, &terms, body, &p->choice, &reason);
 	if (e == ERR_NONE && !rekey_keeps_addke(sa, NULL, &p->choice.suite)) {
@@ -419,9 +441,8 @@ static bool rekey_fits(struct ike *ike, struct ike_sa *sa, const struct notify_p
 				  NOTIFY_CHILD_SA_NOT_FOUND, (struct bytes){0});
 		return false;
 	}
-	/* RFC 9370 2.2.4: our own rekey of it has come to its additional key exchanges. */
-	const struct ike_task *t = task_find(sa, TASK_CHILD_REKEY, c->spi_in);
-	if (t != NULL && t->followup) {
+	sa->pending->rekeyed = c->spi_in;
+	if (is_in_our_series(sa, sa->pending)) {
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "we are rekeying that Child SA");
 		return false;
 	}
@@ -429,7 +450,6 @@ static bool rekey_fits(struct ike *ike, struct ike_sa *sa, const struct notify_p
 		refuse(ike, sa, NOTIFY_TEMPORARY_FAILURE, "that Child SA is being closed");
 		return false;
 	}
-	sa->pending->rekeyed = c->spi_in;
 	sa->pending->request.prefer = c->index;
 	return true;
 }

@@ -53,8 +53,8 @@ static void request_send(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 
 	if (c == NULL)
 		return;
-	if (job->result) {
-		create_failed(ike, sa, t, job->reason);
+	if (job->result || sa->state != SA_UP) {
+		create_failed(ike, sa, t, job->result ? job->reason : "the IKE SA is ending");
 		return;
 	}
 	c->ke = job->ke;
@@ -263,6 +263,16 @@ bool followup_of_ike(const struct ike_sa *sa)
 {
 	for (struct list *node = sa->followups.next; node != &sa->followups; node = node->next)
 		if (pending_of(node)->of_ike)
+			return true;
+	return false;
+}
+
+bool followup_of_child(const struct ike_sa *sa, uint32_t spi_in)
+{
+	if (sa->pending != NULL && sa->pending->rekeyed == spi_in)
+		return true;
+	for (struct list *node = sa->followups.next; node != &sa->followups; node = node->next)
+		if (pending_of(node)->rekeyed == spi_in)
 			return true;
 	return false;
 }

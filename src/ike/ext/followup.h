@@ -25,6 +25,8 @@ void followups_free(struct ike_sa *sa);
 /* A series of the peer's that rekeys the IKE SA is under way: nothing about its Child SAs may be
  * begun (RFC 7296 2.25.2). */
 bool followup_of_ike(const struct ike_sa *sa);
+/* The same for one that rekeys this Child SA, or a request that begins one. */
+bool followup_of_child(const struct ike_sa *sa, uint32_t spi_in);
 uint64_t followup_deadline(const struct ike_sa *sa);
 
 #endif
