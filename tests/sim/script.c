@@ -176,6 +176,8 @@ int main(int argc, char **argv)
 
 	failures += run_all(scripts_hostile, n_scripts_hostile, only, trace);
 	failures += run_all(scripts_rekey, n_scripts_rekey, only, trace);
+	failures += run_all(scripts_standing, n_scripts_standing, only, trace);
+	failures += run_all(scripts_offers, n_scripts_offers, only, trace);
 	failures += run_all(scripts_limits, n_scripts_limits, only, trace);
 	return failures == 0 ? 0 : 1;
 }
