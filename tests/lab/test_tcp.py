@@ -245,6 +245,24 @@ def separate_with_esp_blocked(lab):
     expect(a.sa().get("transport") == "tcp", a.sa().get("transport"))
 
 
+def large_keys(lab):
+    """A megabyte of public key in pieces that fill frames, over TCP and with ESP beside it."""
+    s = sites(lab)
+    lines = ['ike = "aes256gcm-prfsha384-x25519+mlkem768+mceliece6688128"']
+    for here, there in (("tcp", "auto"), ("separate", "separate")):
+        a, b = pair(lab, s, here, there, lines)
+        b.reconfigure(psk_config(s.b, s.a, connection_lines=[f"transport = {there}", *lines]))
+        b.cli("reload")
+        wire = s.wire[0].capture(s.wire[1])
+        a.up(seconds=30)
+        octets = sum(p.length for p in wire.stop() if p.kind == "tcp")
+        expect(1_000_000 < octets < 1_500_000, f"{octets} octets of TCP for the handshake")
+        expect("mceliece" in a.sa().get("algorithms", ""), a.sa().get("algorithms"))
+        carries(s)
+        a.stop()
+        b.stop()
+
+
 CLIENT = """
 import socket, sys, time
 sock = socket.create_connection((sys.argv[1], 4500))
@@ -333,7 +351,7 @@ TESTS = [
     tunnel_in_tcp, ipv6_outside, udp_is_refused_tcp, connection_is_reset,
     peer_cannot_be_reached_for_a_while, udp_blocked, udp_works, separate, separate_behind_nat,
     separate_begun_over_tcp, separate_begun_over_tcp_without_nat, separate_not_supported,
-    separate_without_tcp, separate_with_esp_blocked, strangers, a_thousand_half_open,
+    separate_without_tcp, separate_with_esp_blocked, large_keys, strangers, a_thousand_half_open,
 ]
 
 if __name__ == "__main__":
