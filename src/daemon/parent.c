@@ -217,6 +217,7 @@ static bool start_routes(struct parent *p)
 					       .tun_index = p->tun.index,
 					       .ike_port = d->ike_port,
 					       .natt_port = d->natt_port,
+					       .tcp_port = d->tcp_port,
 					       .log = &p->process.log};
 
 	if (routes_new(&p->routes, &options) == ERR_NONE)

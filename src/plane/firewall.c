@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "crypto/crypto.h"
+#include "net/sockets.h"
 
 #define KEY_MAX     (4 * ADDR_TEXT_MAX + 96)
 #define PROTO_TCP   6
@@ -168,6 +169,28 @@ static void add_table(struct text *t, const struct firewall_options *o)
 	    o->ike_port, o->natt_port);
 }
 
+/* TCP to our port, and to sockets that we opened, which their mark tells, carries IKE and ESP (RFC
+ * 9329). The latter alone, for a kernel that cannot look for sockets: there, a tunnel whose
+ * selectors hold the gateways themselves does not work over TCP. */
+static void except_streams(struct firewall *f, uint16_t tcp_port)
+{
+	struct text t = {0};
+
+	if (tcp_port != 0) {
+		text_add(&t, "insert rule inet postern in tcp dport %u return\n", tcp_port);
+		if (!t.bad)
+			(void)run(f, &t);
+		mem_free(t.p);
+		t = (struct text){0};
+	}
+
+	text_add(&t, "insert rule inet postern in meta l4proto 6 socket mark %u return\n",
+		 NET_MARK_DEFAULT);
+	if (!t.bad)
+		(void)run(f, &t);
+	mem_free(t.p);
+}
+
 enum err firewall_new(struct firewall **out, const struct firewall_options *options)
 {
 	uint8_t secret[16];
@@ -192,6 +215,7 @@ enum err firewall_new(struct firewall **out, const struct firewall_options *opti
 	if (!run(f, &t))
 		goto failed;
 	mem_free(t.p);
+	except_streams(f, options->tcp_port);
 	*out = f;
 	return ERR_NONE;
 failed:

@@ -15,6 +15,7 @@ struct firewall;
 struct firewall_options {
 	const char *tun_name;
 	uint16_t ike_port, natt_port;
+	uint16_t tcp_port;     /* 0: none */
 	const struct log *log; /* borrowed */
 };
 

@@ -491,6 +491,7 @@ static enum err start_firewall(struct routes *r)
 	struct firewall_options f = {.tun_name = o->tun_name,
 				     .ike_port = o->ike_port,
 				     .natt_port = o->natt_port,
+				     .tcp_port = o->tcp_port,
 				     .log = o->log};
 	if (o->no_firewall)
 		return ERR_NONE;

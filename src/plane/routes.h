@@ -37,6 +37,7 @@ struct routes_options {
 	uint32_t mark;                /* of sockets; 0: NET_MARK_DEFAULT */
 	uint32_t table;               /* 0: ROUTES_TABLE_DEFAULT */
 	uint32_t priority;            /* 0: ROUTES_PRIORITY_DEFAULT */
+	uint16_t tcp_port;            /* the same; 0: none */
 	uint16_t ike_port, natt_port; /* for the firewall's exceptions; 0: 500, 4500 */
 	bool no_firewall;
 	const struct log *log; /* borrowed; may be NULL */

@@ -24,6 +24,12 @@ static void again(const struct control_message *m, struct bytes in)
 	case CONTROL_DATAGRAM:
 		control_put_datagram(&w, &m->path, m->datagram);
 		break;
+	case CONTROL_STREAM_OPEN:
+		control_put_stream_open(&w, &m->path);
+		break;
+	case CONTROL_STREAM_HOLD:
+		control_put_stream_hold(&w, m->id, m->message_max);
+		break;
 	case CONTROL_STATS:
 		control_put_stats(&w, &m->stats);
 		break;

@@ -70,6 +70,24 @@ def ipv6_outside(lab):
     expect(kinds["tcp"] and not kinds["esp"], f"on the wire: {dict(kinds)}")
 
 
+def host_to_host(lab):
+    """The tunnel protects all traffic between the gateways, but not itself."""
+    s = sites(lab)
+    b = Postern(lab, s.b.gateway, psk_config(
+        s.b, s.a, connection_lines=["transport = auto"], local_ts=[s.b.address],
+        remote_ts=[s.a.address])).start()
+    a = Postern(lab, s.a.gateway, psk_config(
+        s.a, s.b, connection_lines=["transport = tcp"], local_ts=[s.a.address],
+        remote_ts=[s.b.address])).start()
+    wire = s.wire[0].capture(s.wire[1])
+    a.up()
+    s.a.gateway.ping(s.b.address, check=True)
+    s.b.gateway.ping(s.a.address, check=True)
+    kinds = captures.kinds(wire.stop())
+    expect(kinds["tcp"] and not kinds["icmp"], f"on the wire: {dict(kinds)}")
+    expect(b.is_up(), "the tunnel is down")
+
+
 def udp_is_refused_tcp(lab):
     """A responder whose connection is for UDP alone says so, and the initiator tells why."""
     s = sites(lab)
@@ -348,7 +366,7 @@ def a_thousand_half_open(lab):
 
 
 TESTS = [
-    tunnel_in_tcp, ipv6_outside, udp_is_refused_tcp, connection_is_reset,
+    tunnel_in_tcp, ipv6_outside, host_to_host, udp_is_refused_tcp, connection_is_reset,
     peer_cannot_be_reached_for_a_while, udp_blocked, udp_works, separate, separate_behind_nat,
     separate_begun_over_tcp, separate_begun_over_tcp_without_nat, separate_not_supported,
     separate_without_tcp, separate_with_esp_blocked, large_keys, strangers, a_thousand_half_open,

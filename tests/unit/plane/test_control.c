@@ -218,6 +218,33 @@ static void test_datagram(void **state)
 	assert_true(bytes_equal(m.datagram, bytes_of(big, sizeof(big))));
 }
 
+static void test_streams(void **state)
+{
+	(void)state;
+	struct sample s;
+	sample_fill(&s);
+	struct writer w = writer_of(buf, sizeof(buf));
+	control_put_stream_open(&w, &s.child.outer);
+	refuses_cuts(written(&w));
+	assert_int_equal(m.type, CONTROL_STREAM_OPEN);
+	assert_true(path_equal(&m.path, &s.child.outer));
+	w = writer_of(buf, sizeof(buf));
+	control_put_stream_hold(&w, STREAM_OURS | 7, 65599);
+	refuses_cuts(written(&w));
+	assert_int_equal(m.id, STREAM_OURS | 7);
+	assert_int_equal(m.message_max, 65599);
+	const struct stream_event e = {
+	    .type = STREAM_CLOSED, .path = s.child.outer, .reason = "connection reset"};
+	w = writer_of(buf, sizeof(buf));
+	control_put_stream_event(&w, &e);
+	refuses_cuts(written(&w));
+	assert_int_equal(m.stream.type, STREAM_CLOSED);
+	assert_true(path_equal(&m.stream.path, &s.child.outer));
+	assert_string_equal(m.stream.reason, "connection reset");
+	buf[1] = STREAM_CLOSED + 1;
+	assert_int_equal(control_decode(&m, written(&w)), ERR_SYNTAX);
+}
+
 static void test_stats(void **state)
 {
 	(void)state;
@@ -236,7 +263,8 @@ int main(void)
 	    cmocka_unit_test(test_policy),   cmocka_unit_test(test_policy_bounds),
 	    cmocka_unit_test(test_child),    cmocka_unit_test(test_child_keys),
 	    cmocka_unit_test(test_small),    cmocka_unit_test(test_event),
-	    cmocka_unit_test(test_datagram), cmocka_unit_test(test_stats),
+	    cmocka_unit_test(test_datagram), cmocka_unit_test(test_streams),
+	    cmocka_unit_test(test_stats),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
