@@ -178,6 +178,7 @@ int main(int argc, char **argv)
 	failures += run_all(scripts_rekey, n_scripts_rekey, only, trace);
 	failures += run_all(scripts_standing, n_scripts_standing, only, trace);
 	failures += run_all(scripts_offers, n_scripts_offers, only, trace);
+	failures += run_all(scripts_intermediate, n_scripts_intermediate, only, trace);
 	failures += run_all(scripts_limits, n_scripts_limits, only, trace);
 	return failures == 0 ? 0 : 1;
 }

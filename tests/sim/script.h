@@ -14,6 +14,8 @@ struct script {
 extern const struct script scripts_handshake[], scripts_hostile[], scripts_rekey[];
 extern const struct script scripts_limits[], scripts_standing[], scripts_offers[];
 extern const size_t n_scripts_limits, n_scripts_standing, n_scripts_offers;
+extern const struct script scripts_intermediate[];
+extern const size_t n_scripts_intermediate;
 extern const size_t n_scripts_handshake, n_scripts_hostile, n_scripts_rekey;
 
 /* Peers A and B with the usual connection; A begins, when `start`. */

@@ -275,7 +275,47 @@ static void half_open_memory_is_bounded(struct sim *sim)
 	script_expect(sim, B(sim)->ike->early_octets == 0, "the count does not come back");
 }
 
+/* --- Signatures ------------------------------------------------------------------------------ */
+
+static bool a_in_auth(struct sim *sim)
+{
+	return peer_count_sas(A(sim), SA_AUTH) == 1;
+}
+
+/* A signs by the old ECDSA method, as if B had announced no hash algorithms. */
+static void sign_by_old_method(struct sim *sim, bool allowed)
+{
+	peer_add(sim, "A");
+	peer_add(sim, "B");
+	config_pair(sim, SIM_ECDSA, IKE_START_MANUAL, IKE_START_MANUAL);
+	B(sim)->conns[0]->allow_weak_signatures = allowed;
+	peer_start(A(sim));
+	peer_start(B(sim));
+	ike_up(A(sim)->ike, "net", NULL, peer_now(A(sim)));
+	script_expect(sim, sim_run_until(sim, a_in_auth, 5 * SECOND), "A never comes to IKE_AUTH");
+	LIST_EACH (&A(sim)->ike->sa_list, node)
+		CONTAINER_OF(node, struct ike_sa, all)->setup->peer_hashes = 0;
+	sim_run(sim, 3 * SECOND);
+}
+
+/* RFC 7427 3: both have announced hash algorithms, so method 14 MUST be used. */
+static void old_method_is_refused(struct sim *sim)
+{
+	sign_by_old_method(sim, false);
+	script_expect(sim, peer_sa(A(sim)) == NULL && peer_sa(B(sim)) == NULL, "it was accepted");
+	script_expect(sim, strstr(B(sim)->last_warning, "old method") != NULL,
+		      "B does not say why");
+}
+
+static void old_method_is_allowed(struct sim *sim)
+{
+	sign_by_old_method(sim, true);
+	script_expect_tunnel(sim);
+}
+
 const struct script scripts_limits[] = {
+    {"rfc7427-3-an-old-method-is-refused", old_method_is_refused},
+    {"rfc7427-3-an-old-method-may-be-allowed", old_method_is_allowed},
     {"rfc7296-2.1-answers-again-are-few-and-go-to-the-peer", answers_again_are_few},
     {"rfc7296-2.11-the-answer-goes-where-the-request-came-from",
      answer_goes_where_the_request_came_from},
