@@ -143,7 +143,8 @@ static enum err build_suites(struct building *b, const struct config_section *s,
 		char shown[64];
 		(void)snprintf(shown, sizeof(shown), "%.*s", bad.n < 60 ? (int)bad.n : 60,
 			       bad.n > 0 ? (const char *)bad.p : "");
-		errors_expected(b->errors, first->line, shown, "for %s %s", word, reason);
+		errors_expected(b->errors, first->line, shown, "other algorithms for %s: %s", word,
+				reason);
 	}
 	return e;
 }
