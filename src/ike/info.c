@@ -7,6 +7,39 @@
 
 #define DELETES_MAX 64 /* SPIs of one message that we act on */
 
+/* RFC 7296 2.25.2: a Delete of a Child SA that crosses ours of the whole IKE SA is answered as
+ * usual: with the SPI of our half. Without memory for that the answer is an empty one. */
+static void children_close(struct ike *ike, struct ike_sa *sa, const char *reason)
+{
+	size_t n = 0, room = 0;
+
+	LIST_EACH (&sa->children, node)
+		n++;
+	if (n > 0 && sa->closed == NULL) {
+		sa->closed = mem_new(2 * n * sizeof(*sa->closed));
+		room = sa->closed == NULL ? 0 : n;
+	}
+	LIST_EACH (&sa->children, node) {
+		struct child_sa *c = CONTAINER_OF(node, struct child_sa, of_sa);
+		if (sa->n_closed < room && c->state != CHILD_DELETING) {
+			sa->closed[2 * sa->n_closed] = c->spi_out;
+			sa->closed[2 * sa->n_closed++ + 1] = c->spi_in;
+		}
+		child_remove(ike, c, reason);
+	}
+}
+
+/* Our SPI, for one answer, of the Child SA with theirs that went with the IKE SA; 0: none. */
+static uint32_t closed_take(struct ike_sa *sa, uint32_t spi_out)
+{
+	for (size_t i = 0; i < sa->n_closed; i++)
+		if (spi_out != 0 && sa->closed[2 * i] == spi_out) {
+			sa->closed[2 * i] = 0;
+			return sa->closed[2 * i + 1];
+		}
+	return 0;
+}
+
 void sa_delete(struct ike *ike, struct ike_sa *sa, const char *reason)
 {
 	if (sa->state == SA_DELETING || sa->state == SA_DEAD)
@@ -14,8 +47,7 @@ void sa_delete(struct ike *ike, struct ike_sa *sa, const char *reason)
 	sa_log(ike, sa, LOG_INFO, "deleting an IKE SA%s%s", reason ? ": " : "",
 	       reason ? reason : "");
 	/* RFC 7296 1.4.1: deleting an IKE SA closes its Child SAs without further word. */
-	LIST_EACH (&sa->children, node)
-		child_remove(ike, CONTAINER_OF(node, struct child_sa, of_sa), reason);
+	children_close(ike, sa, reason);
 	tasks_free_waiting(sa);
 	/* Series of the peer's that would go on with IKE_FOLLOWUP_KE come to nothing; ours waited.
 	 */
@@ -87,6 +119,8 @@ static void delete_children(struct ike *ike, struct ike_sa *sa, const struct del
 	for (size_t i = 0; i < d->count && n < DELETES_MAX; i++) {
 		struct child_sa *c = child_find_out(sa, delete_spi32(d, i));
 		if (c == NULL) {
+			ours[n] = closed_take(sa, delete_spi32(d, i));
+			n += ours[n] != 0;
 			create_note_deleted(sa, delete_spi32(d, i));
 			continue;
 		}

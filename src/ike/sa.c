@@ -277,6 +277,9 @@ void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
 	const bool was_up = sa->state == SA_UP || sa->state == SA_DELETING;
 	LIST_EACH (&sa->children, node)
 		child_remove(ike, CONTAINER_OF(node, struct child_sa, of_sa), reason);
+	mem_free(sa->closed);
+	sa->closed = NULL;
+	sa->n_closed = 0;
 	tasks_free(sa);
 	sa_setup_free(sa);
 	sa_unlist_half_open(ike, sa);

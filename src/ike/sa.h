@@ -117,6 +117,8 @@ struct ike_sa {
 	uint64_t again_at;              /* not sent again sooner */
 	struct ike_reassembly *reassembly; /* of a request that comes in fragments */
 	struct list children;
+	uint32_t *closed; /* SA_DELETING: spi_out and spi_in of each Child SA it had; owned */
+	size_t n_closed;  /* of them */
 	struct ike_setup *setup;
 	struct identity *remote_id; /* authenticated; owned */
 	struct identity *local_id;
