@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "ike/child.h"
+#include "ike/offer.h"
+#include "wire/ts.h"
 
 void script_pair(struct sim *sim, bool start)
 {
@@ -75,6 +78,34 @@ void script_deliver(struct sim_peer *from, struct ike_sa *sa, struct message *m,
 	flight_clear(&out);
 }
 
+void script_create(struct sim_peer *from, struct ike_sa *sa, struct message *m, struct bytes spi,
+		   uint32_t rekeys)
+{
+	const bool ike = spi.n != 4;
+	uint8_t ke[32] = {9};
+	struct child_draft d;
+
+	script_begin(from, sa, m, EXCHANGE_CREATE_CHILD_SA, false, sa->send_id++);
+	if (rekeys != 0)
+		message_notify_spi(m, PROTOCOL_ESP, rekeys, NOTIFY_REKEY_SA);
+	ike_offer_write(message_payload_begin(m, PAYLOAD_SA),
+			ike ? &sa->config->ike : &sa->config->children[0].esp, spi, true);
+	message_payload_end(m);
+	message_payload(m, PAYLOAD_NONCE, BYTES_OF(ke));
+	if (ike) {
+		ke_write(message_payload_begin(m, PAYLOAD_KE), 31, BYTES_OF(ke));
+		message_payload_end(m);
+	} else {
+		child_draft_start(sa, &d, 0, 0);
+		ts_write(message_payload_begin(m, PAYLOAD_TSI), d.local, d.n_local,
+			 (struct bytes){0});
+		message_payload_end(m);
+		ts_write(message_payload_begin(m, PAYLOAD_TSR), d.remote, d.n_remote,
+			 (struct bytes){0});
+		message_payload_end(m);
+	}
+}
+
 static void read_inside(struct script_filter *f, const struct sim_datagram *d,
 			const struct ike_header *h)
 {
@@ -96,6 +127,8 @@ static void read_inside(struct script_filter *f, const struct sim_datagram *d,
 	const struct payload *p = payloads_find(&opened.payloads, PAYLOAD_NOTIFY);
 	if (p != NULL && notify_parse(p->body, &n, NULL) == ERR_NONE)
 		f->inner_notify = n.type;
+	f->inner_sa = payloads_find(&opened.payloads, PAYLOAD_SA) != NULL;
+	f->inner_delete = payloads_find(&opened.payloads, PAYLOAD_DELETE) != NULL;
 }
 
 uint16_t script_ask(struct sim_peer *from, struct ike_sa *sa, struct message *m,
@@ -177,6 +210,7 @@ int main(int argc, char **argv)
 	failures += run_all(scripts_hostile, n_scripts_hostile, only, trace);
 	failures += run_all(scripts_rekey, n_scripts_rekey, only, trace);
 	failures += run_all(scripts_standing, n_scripts_standing, only, trace);
+	failures += run_all(scripts_cells, n_scripts_cells, only, trace);
 	failures += run_all(scripts_offers, n_scripts_offers, only, trace);
 	failures += run_all(scripts_intermediate, n_scripts_intermediate, only, trace);
 	failures += run_all(scripts_limits, n_scripts_limits, only, trace);

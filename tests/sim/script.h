@@ -12,8 +12,8 @@ struct script {
 };
 
 extern const struct script scripts_handshake[], scripts_hostile[], scripts_rekey[];
-extern const struct script scripts_limits[], scripts_standing[], scripts_offers[];
-extern const size_t n_scripts_limits, n_scripts_standing, n_scripts_offers;
+extern const struct script scripts_limits[], scripts_standing[], scripts_offers[], scripts_cells[];
+extern const size_t n_scripts_limits, n_scripts_standing, n_scripts_offers, n_scripts_cells;
 extern const struct script scripts_intermediate[];
 extern const size_t n_scripts_intermediate;
 extern const size_t n_scripts_handshake, n_scripts_hostile, n_scripts_rekey;
@@ -31,6 +31,10 @@ void script_begin(struct sim_peer *from, struct ike_sa *sa, struct message *m, u
 		  bool response, uint32_t id);
 void script_deliver(struct sim_peer *from, struct ike_sa *sa, struct message *m,
 		    struct sim_peer *to);
+/* A CREATE_CHILD_SA request with this SPI, for child 0 or (no or eight octets) for a new IKE SA;
+ * rekeys: the SPI of a REKEY_SA notify, 0 for none. */
+void script_create(struct sim_peer *from, struct ike_sa *sa, struct message *m, struct bytes spi,
+		   uint32_t rekeys);
 /* Counts datagrams of an exchange, and those that it lets pass; see script_drop(). */
 struct script_filter {
 	uint8_t exchange; /* 0: any */
@@ -43,7 +47,8 @@ struct script_filter {
 	uint16_t last_notify; /* of the last one that was not protected */
 	/* The SA by whose keys protected ones are read, of the peer that receives them, or NULL. */
 	const struct ike_sa *reader;
-	uint16_t inner_notify; /* the first notify of the last one that was read; 0: none */
+	uint16_t inner_notify;       /* the first notify of the last one that was read; 0: none */
+	bool inner_sa, inner_delete; /* it has such a payload */
 	unsigned opened;
 };
 /* Sends m to `to` as from would, and says with which notify it is answered; 0: with none. */

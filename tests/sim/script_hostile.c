@@ -6,7 +6,6 @@
 #include "ike/child.h"
 #include "ike/offer.h"
 #include "script.h"
-#include "wire/ts.h"
 
 static struct sim_peer *A(struct sim *sim)
 {
@@ -116,35 +115,13 @@ static void n9_keep_asking(struct sim *sim)
 	script_expect(sim, A(sim)->last_failure[0] != '\0', "no reason is told");
 }
 
-/* A CREATE_CHILD_SA request of B's with this SPI, for a new Child SA or (eight octets) a new IKE
- * SA; rekeys: SPI of a REKEY_SA notify, 0 for none. */
+/* A CREATE_CHILD_SA request of B's with this SPI; see script_create(). */
 static uint16_t ask_with_spi(struct sim *sim, struct bytes spi, uint32_t rekeys)
 {
 	struct ike_sa *sa = peer_sa(B(sim));
-	const bool ike = spi.n != 4;
 	struct message m;
-	uint8_t ke[32] = {9};
-	struct child_draft d;
 
-	script_begin(B(sim), sa, &m, EXCHANGE_CREATE_CHILD_SA, false, sa->send_id++);
-	if (rekeys != 0)
-		message_notify_spi(&m, PROTOCOL_ESP, rekeys, NOTIFY_REKEY_SA);
-	ike_offer_write(message_payload_begin(&m, PAYLOAD_SA),
-			ike ? &sa->config->ike : &sa->config->children[0].esp, spi, true);
-	message_payload_end(&m);
-	message_payload(&m, PAYLOAD_NONCE, BYTES_OF(ke));
-	if (ike) {
-		ke_write(message_payload_begin(&m, PAYLOAD_KE), 31, BYTES_OF(ke));
-		message_payload_end(&m);
-	} else {
-		child_draft_start(sa, &d, 0, 0);
-		ts_write(message_payload_begin(&m, PAYLOAD_TSI), d.local, d.n_local,
-			 (struct bytes){0});
-		message_payload_end(&m);
-		ts_write(message_payload_begin(&m, PAYLOAD_TSR), d.remote, d.n_remote,
-			 (struct bytes){0});
-		message_payload_end(&m);
-	}
+	script_create(B(sim), sa, &m, spi, rekeys);
 	return script_ask(B(sim), sa, &m, A(sim));
 }
 
