@@ -109,7 +109,6 @@ enum err ipc_receive(int socket, uint8_t *buf, struct ipc_message *out)
 {
 	union {
 		struct cmsghdr align;
-		/* Room for one descriptor: the kernel closes any more. */
 		uint8_t octets[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec iov = {buf, IPC_HEADER_LEN + IPC_MESSAGE_MAX};
@@ -120,7 +119,9 @@ enum err ipc_receive(int socket, uint8_t *buf, struct ipc_message *out)
 		m = (struct msghdr){.msg_iov = &iov,
 				    .msg_iovlen = 1,
 				    .msg_control = control.octets,
-				    .msg_controllen = sizeof(control.octets)};
+				    /* Room for one descriptor: the kernel closes any more. The
+				     * padding that CMSG_SPACE() counts would hold a second. */
+				    .msg_controllen = CMSG_LEN(sizeof(int))};
 		n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
 	out->fd = -1;

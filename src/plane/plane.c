@@ -274,7 +274,9 @@ static ssize_t receive(const struct plane *p, int *fd)
 	struct msghdr m = {.msg_iov = &iov,
 			   .msg_iovlen = 1,
 			   .msg_control = control,
-			   .msg_controllen = sizeof(control)};
+			   /* Room for one: the kernel closes any more. The padding that
+			    * CMSG_SPACE() counts would hold a second. */
+			   .msg_controllen = CMSG_LEN(sizeof(int))};
 	*fd = -1;
 	ssize_t n = recvmsg(p->config.control, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;

@@ -91,6 +91,49 @@ static void messages_and_descriptors_travel(void **state)
 	mem_free(large);
 }
 
+/* The next descriptor that would be opened: what leaks, moves it. */
+static int next_fd(void)
+{
+	const int fd = dup(0);
+
+	(void)close(fd);
+	return fd;
+}
+
+/* Whoever sends more descriptors than a message has leaves none of them behind here. */
+static void more_descriptors_than_one_are_closed(void **state)
+{
+	(void)state;
+	int pair[2];
+	uint8_t header[IPC_HEADER_LEN];
+	struct writer w = writer_of(header, sizeof(header));
+	struct ipc_message m;
+	uint8_t *buf = mem_new(IPC_HEADER_LEN + IPC_MESSAGE_MAX);
+	const int fds[2] = {0, 0};
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(fds))] = {0};
+	struct iovec iov = {header, sizeof(header)};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+
+	assert_int_equal(ipc_pair(pair), ERR_NONE);
+	ipc_header(&w, IPC_JOB, 0);
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(CMSG_DATA(c), fds, sizeof(fds));
+	const int before = next_fd();
+	assert_true(sendmsg(pair[0], &h, MSG_NOSIGNAL) >= 0);
+	assert_int_equal(ipc_receive(pair[1], buf, &m), ERR_SYNTAX);
+	assert_int_equal(m.fd, -1);
+	assert_int_equal(next_fd(), before);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+	mem_free(buf);
+}
+
 static void a_file_must_be_sealed(void **state)
 {
 	(void)state;
@@ -111,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_message_is_what_its_header_says),
 	    cmocka_unit_test(messages_and_descriptors_travel),
+	    cmocka_unit_test(more_descriptors_than_one_are_closed),
 	    cmocka_unit_test(a_file_must_be_sealed),
 	};
 
