@@ -17,6 +17,8 @@ extern const size_t n_scripts_limits, n_scripts_standing, n_scripts_offers, n_sc
 extern const struct script scripts_intermediate[];
 extern const size_t n_scripts_intermediate;
 extern const size_t n_scripts_handshake, n_scripts_hostile, n_scripts_rekey;
+extern const struct script scripts_pq[];
+extern const size_t n_scripts_pq;
 
 /* Peers A and B with the usual connection; A begins, when `start`. */
 void script_pair(struct sim *sim, bool start);
