@@ -27,7 +27,7 @@ static const struct chain chains[] = {
     {"aes128gcm-prfsha256-x25519+mlkem768+frodo976shake", NULL, 30, 2},
     {"aes128gcm-prfsha256-x25519+frodo1344aes", NULL, 30, 2},
     {"aes128gcm-prfsha256-x25519+mlkem768+frodo1344shake", NULL, 30, 1},
-    {"aes128gcm-prfsha256-x25519+mceliece348864", NULL, 5, 1},
+    {"aes128gcm-prfsha256-x25519+mceliece348864", NULL, 5, 4},
 };
 
 static const char *const esps[] = {"aes128gcm",
