@@ -30,6 +30,7 @@ void sim_free(struct sim *sim)
 	queue_clear(&sim->queue);
 	for (size_t i = 0; i < sim->n_peers; i++)
 		peer_free(sim->peers[i]);
+	queue_clear(&sim->queue); /* what engines said with their last breath */
 	check_clear(sim);
 	free(sim->streams);
 	free(sim);
