@@ -125,6 +125,9 @@ void ike_free(struct ike *ike)
 {
 	if (ike == NULL)
 		return;
+	/* The end of one SA of a collision hands its work to the other, which must not go about it.
+	 */
+	ike->ending = true;
 	LIST_EACH (&ike->sa_list, node)
 		sa_kill(ike, CONTAINER_OF(node, struct ike_sa, all), NULL);
 	sa_reap(ike);

@@ -82,6 +82,7 @@ struct ike {
 				SAs */
 	struct ike_totals totals;
 	unsigned jobs;
+	bool ending;           /* ike_free(): nothing is begun any more */
 	struct impair *impair; /* impair.c: what faults hold back; owned, NULL: nothing */
 	/* In which every message is built: IKE_DATAGRAM_MAX octets, now and then more. */
 	uint8_t *buffer;

@@ -216,7 +216,7 @@ void tasks_run(struct ike *ike, struct ike_sa *sa)
 	/* Of the peer's rekey of the IKE SA no Child SA may be moved under our hands (2.25.2). */
 	bool alone = create_pending_of_ike(sa);
 
-	if (sa->unsettled || sa->send_id == MESSAGE_ID_END)
+	if (ike->ending || sa->unsettled || sa->send_id == MESSAGE_ID_END)
 		return;
 	/* Everything but Deletes waits for IKE_AUTH to be over (N1). */
 	if (sa->state != SA_UP && sa->state != SA_REPLACED && sa->state != SA_DELETING)
