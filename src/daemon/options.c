@@ -119,7 +119,7 @@ static const struct config_option options[] = {
      "How long until both must prove again who they are.", CONNECTION(reauth_time)},
     {SECTION_CONNECTION, "dpd", OPTION_TIME, false, false, "30s", SECOND, DAY, NULL,
      "After so much silence, ask whether the peer is still there.", CONNECTION(dpd_delay)},
-    {SECTION_CONNECTION, "retransmits", OPTION_COUNT, false, false, "5", 1, 20, NULL,
+    {SECTION_CONNECTION, "retransmits", OPTION_COUNT, false, false, "10", 1, 20, NULL,
      "How often a request is sent again before the peer counts as gone.", CONNECTION(retransmits)},
     {SECTION_CONNECTION, "retry", OPTION_TIME, false, false, "30s", SECOND, DAY, NULL,
      "After a failure, try a child with start = auto again after so long.", CONNECTION(retry_time)},

@@ -52,7 +52,7 @@ static void defaults_are_what_the_manual_says(void **state)
 	assert_int_equal(c.remote.family, 0);
 	assert_true(c.rekey_time == 4 * 3600 * 1000000ULL);
 	assert_int_equal(c.reauth_time, 0);
-	assert_int_equal(c.retransmits, 5);
+	assert_int_equal(c.retransmits, 10);
 	assert_true(c.unique);
 	assert_false(c.force_encap);
 	option_store_defaults(SECTION_CHILD, &k);
