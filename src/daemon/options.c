@@ -120,7 +120,7 @@ static const struct config_option options[] = {
     {SECTION_CONNECTION, "dpd", OPTION_TIME, false, false, "30s", SECOND, DAY, NULL,
      "After so much silence, ask whether the peer is still there.", CONNECTION(dpd_delay)},
     {SECTION_CONNECTION, "retransmits", OPTION_COUNT, false, false, "10", 1, 20, NULL,
-     "How often a request is sent again before the peer counts as gone.", CONNECTION(retransmits)},
+     "How often a request is sent before the peer counts as gone.", CONNECTION(retransmits)},
     {SECTION_CONNECTION, "retry", OPTION_TIME, false, false, "30s", SECOND, DAY, NULL,
      "After a failure, try a child with start = auto again after so long.", CONNECTION(retry_time)},
     {SECTION_CONNECTION, "keepalive", OPTION_TIME, false, false, "20s", SECOND, 3600 * SECOND, NULL,
