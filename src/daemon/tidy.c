@@ -59,19 +59,36 @@ static void blank_block(struct tidy *t)
 	}
 }
 
+/* Nowhere but in a comment, not in quotes either: a zero would end the file for libconfuse there,
+ * and TIDY_TITLE_MARK would part a title. */
+static void refuse_control(struct tidy *t)
+{
+	unsigned char c = (unsigned char)t->text[t->at];
+
+	if (c >= 0x20 || is_blank((char)c))
+		return;
+	errors_expected(t->errors, t->line, "?", "text; this is a control character (0x%02x)", c);
+	t->bad = true;
+}
+
+static void refuse_variable(struct tidy *t)
+{
+	if (!starts(t, "${"))
+		return;
+	errors_expected(t->errors, t->line, "${", "plain text: variables are not known here");
+	t->bad = true;
+}
+
 static void skip_quoted(struct tidy *t)
 {
 	size_t begun = t->at;
 	char quote = t->text[t->at++];
 
 	while (t->at < t->n && t->text[t->at] != quote && t->text[t->at] != '\n') {
-		if (t->text[t->at] == '$' && t->at + 1 < t->n && t->text[t->at + 1] == '{') {
-			errors_expected(t->errors, t->line, "${",
-					"plain text: variables are not known here");
-			t->bad = true;
-		}
+		refuse_variable(t);
 		if (t->text[t->at] == '\\' && t->at + 1 < t->n && t->text[t->at + 1] != '\n')
 			t->at++;
+		refuse_control(t);
 		t->at++;
 	}
 	if (t->at >= t->n || t->text[t->at] != quote) {
@@ -111,15 +128,9 @@ static void plain(struct tidy *t)
 		t->line++;
 	} else if (c == '{' || c == '}') {
 		brace(t, c);
-	} else if (starts(t, "${")) {
-		errors_expected(t->errors, t->line, "${",
-				"plain text: variables are not known here");
-		t->bad = true;
-	} else if ((unsigned char)c < 0x20 && !is_blank(c)) {
-		errors_expected(t->errors, t->line, "?",
-				"text; this is a control character (0x%02x)", (unsigned char)c);
-		t->bad = true;
 	}
+	refuse_variable(t);
+	refuse_control(t);
 	if (!is_blank(c))
 		t->last_quote = NULL;
 	t->at++;

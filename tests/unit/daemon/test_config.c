@@ -55,6 +55,8 @@ static const struct mistake mistakes[] = {
      {"t.conf:2: word \"\"10.0.0.1\": expected a closing quote on the same line"}},
     {"/* open", {"t.conf:1: word \"/*\": expected \"*/\" to end the comment"}},
     {"\n\001", {"t.conf:2: word \"?\": expected text; this is a control character (0x01)"}},
+    {"daemon { user = 'a\037' }",
+     {"t.conf:1: word \"?\": expected text; this is a control character (0x1f)"}},
     {"daemon { user = ${HOME} }",
      {"t.conf:1: word \"${\": expected plain text: variables are not known here"}},
     {"daemon { user = \"${HOME}\" }",
@@ -272,12 +274,31 @@ static void a_cut_anywhere_is_survived(void **state)
 	assert_int_equal(mem_blocks_held(), held);
 }
 
+/* libconfuse takes it for the file's end, and prints a backslash before it to standard output. */
+static void a_zero_octet_is_refused_in_quotes_too(void **state)
+{
+	(void)state;
+	static const char text[] = "daemon {\n user = \"a\\\0\"\n}\n";
+	struct config c;
+	struct errors e;
+
+	config_init(&c);
+	errors_init(&e, "t.conf");
+	assert_int_equal(config_parse(&c, BYTES_LITERAL(text), &e), ERR_SYNTAX);
+	assert_int_equal(e.n, 1);
+	assert_string_equal(
+	    e.line[0], "t.conf:2: word \"?\": expected text; this is a control character (0x00)");
+	errors_clear(&e);
+	config_clear(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_mistake_has_its_line),
 	    cmocka_unit_test(values_arrive_with_their_lines),
 	    cmocka_unit_test(errors_are_counted_but_not_all_kept),
+	    cmocka_unit_test(a_zero_octet_is_refused_in_quotes_too),
 	    cmocka_unit_test(a_cut_anywhere_is_survived),
 	};
 
