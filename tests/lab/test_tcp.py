@@ -292,7 +292,7 @@ try:
         pass
 except ConnectionResetError:
     pass
-print(time.monotonic() - start)
+print(f"{time.monotonic() - start:.3f} s")
 """
 
 
@@ -319,7 +319,7 @@ def strangers(lab):
                                        "client-" + name.replace(" ", "-"))
                for name, (sent, _, _) in cases.items()}
     for name, (_, least, most) in cases.items():
-        took = float(clients[name].wait_for(r"([0-9.]+)", 20).group(1))
+        took = float(clients[name].wait_for(r"([0-9.]+) s", 20).group(1))
         expect(least <= took <= most, f"{name}: closed after {took:.1f} s")
     ping.stop()
     expect(a.is_up() and b.is_up(), "the tunnel is down")
