@@ -247,9 +247,11 @@ static bool command(struct pair *p, const char *line)
 			die("address");
 		struct path outer = {p->local, p->remote, !p->esp};
 		plane_client_ops.child_move(p->client, h, &outer, !p->esp);
+#ifdef POSTERN_FAULTS
 	} else if (strncmp(line, "fault ", 6) == 0) {
 		if (faults_set(p->faults, line + 6) != ERR_NONE)
 			die("fault");
+#endif
 	} else if (sscanf(line, "ike %zu", &octets) == 1) {
 		send_ike(p, octets);
 	} else if (strncmp(line, "stats", 5) == 0) {
