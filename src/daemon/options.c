@@ -15,12 +15,13 @@
 #define CHILD(m)      offsetof(struct ike_child_config, m), sizeof(((struct ike_child_config *)0)->m)
 #define OTHER         OPTION_NO_FIELD, 0
 
-/* In the order of enum log_level, enum ike_auth_kind, enum ike_start,
- * enum ike_transport and enum esp_df. */
+/* In the order of enum log_level, enum ike_auth_kind, enum ike_start, enum ike_transport,
+ * enum ike_childless and enum esp_df. */
 static const char *const log_words[] = {"err", "warn", "note", "info", "debug", NULL};
 static const char *const auth_words[] = {"psk", "cert", "pubkey", NULL};
 static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
 static const char *const transport_words[] = {"udp", "tcp", "auto", "separate", NULL};
+static const char *const childless_words[] = {"allow", "never", "prefer", "force", NULL};
 static const char *const mode_words[] = {"tunnel", NULL};
 static const char *const df_words[] = {"copy", "set", "clear", NULL};
 
@@ -125,6 +126,12 @@ static const struct config_option options[] = {
      "After a failure, try a child with start = auto again after so long.", CONNECTION(retry_time)},
     {SECTION_CONNECTION, "keepalive", OPTION_TIME, false, false, "20s", SECOND, 3600 * SECOND, NULL,
      "How often a NAT before us is reminded of the connection.", CONNECTION(keepalive)},
+    {SECTION_CONNECTION, "childless", OPTION_WORD, false, false, "allow", 0, 0, childless_words,
+     "IKE SAs that come up without a Child SA (RFC 6023), so that every Child SA has a key "
+     "exchange "
+     "of its own: allow takes them from a peer that begins one, never does not, prefer begins one "
+     "where the peer can, and force takes nothing else.",
+     CONNECTION(childless)},
     {SECTION_CONNECTION, "encap", OPTION_BOOL, false, false, "no", 0, 0, NULL,
      "Carry ESP in UDP though no NAT is seen.", CONNECTION(force_encap)},
     {SECTION_CONNECTION, "unique", OPTION_BOOL, false, false, "yes", 0, 0, NULL,

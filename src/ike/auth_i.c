@@ -4,6 +4,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth.h"
+#include "ike/ext/childless.h"
 #include "ike/ext/ext.h"
 #include "ike/init.h"
 #include "ike/select.h"
@@ -56,20 +57,31 @@ static bool is_first_contact(const struct ike_sa *sa)
 	return true;
 }
 
+static enum err auth_child_write(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
+				 struct message *m)
+{
+	struct child_draft *d = mem_new(sizeof(*d));
+
+	if (d == NULL)
+		return ERR_NO_MEMORY;
+	t->child_index = (uint16_t)first_child(ike, sa);
+	t->child_spi = child_new_spi(ike);
+	child_draft_start(sa, d, t->child_index, t->child_spi);
+	child_offer_write(sa, m, d, &(struct child_offer){0});
+	mem_free(d);
+	return ERR_NONE;
+}
+
 static void auth_send(struct ike *ike, struct ike_sa *sa)
 {
 	struct ike_task *t = task_add(ike, sa, TASK_AUTH, 0);
 	const struct ike_connection *c = sa->config;
-	struct child_draft *d = t == NULL ? NULL : mem_new(sizeof(*d));
 	struct message m;
 
-	if (d == NULL) {
+	if (t == NULL) {
 		auth_fail(ike, sa, "out of memory");
 		return;
 	}
-	t->child_index = (uint16_t)first_child(ike, sa);
-	t->child_spi = child_new_spi(ike);
-	child_draft_start(sa, d, t->child_index, t->child_spi);
 	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_AUTH, false, sa->send_id);
 	auth_id_write(sa, &m);
 	auth_cert_write(sa, &m);
@@ -83,8 +95,11 @@ static void auth_send(struct ike *ike, struct ike_sa *sa)
 		message_payload_end(&m);
 	}
 	auth_proof_write(sa, &m);
-	child_offer_write(sa, &m, d, &(struct child_offer){0});
-	mem_free(d);
+	/* RFC 6023 3 */
+	if (!childless_ask(sa) && auth_child_write(ike, sa, t, &m)) {
+		auth_fail(ike, sa, "out of memory");
+		return;
+	}
 	ext_write(ike, sa, AT_AUTH_REQUEST, &m);
 	if (task_send(ike, sa, t, &m))
 		auth_fail(ike, sa, "the IKE_AUTH request could not be built");
@@ -107,6 +122,12 @@ void auth_start(struct ike *ike, struct ike_sa *sa)
 	const char *why = "out of memory";
 
 	sa->setup->auth_message_id = sa->send_id;
+	if (childless_missing(sa)) {
+		auth_fail(ike, sa,
+			  "the peer cannot do without a Child SA in IKE_AUTH (RFC 6023), "
+			  "but childless = force is configured");
+		return;
+	}
 	if (auth_local_id(sa) || auth_prove(ike, sa, auth_ready, &why))
 		auth_fail(ike, sa, why);
 }
@@ -162,7 +183,8 @@ static void auth_verified(struct ike *ike, struct ike_sa *sa, struct ike_job *jo
 	ext_read(ike, sa, AT_AUTH_RESPONSE, &t->response->sk.payloads);
 	sa_up(ike, sa);
 	sa_supersede(ike, sa, false);
-	auth_child(ike, sa, t);
+	if (t->child_spi != 0)
+		auth_child(ike, sa, t);
 	sa_setup_free(sa);
 	task_done(ike, sa, t);
 	ike_conn_pursue(ike, sa->conn);

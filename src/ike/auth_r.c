@@ -5,6 +5,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth.h"
+#include "ike/ext/childless.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
 #include "ike/ext/tcp.h"
@@ -35,12 +36,13 @@ static void auth_refuse(struct ike *ike, struct ike_sa *sa, uint16_t notify, con
 }
 
 /* How well a connection fits a peer that says it is setup->peer_id: 0 not at all. */
-static int conn_fits(const struct ike_sa *sa, const struct ike_connection *c, bool psk)
+static int conn_fits(const struct ike_sa *sa, const struct ike_connection *c, bool psk,
+		     const struct payloads *ps)
 {
 	const struct ike_setup *s = sa->setup;
 	int score = 1;
 
-	if (!ike_suites_allow(&c->ike, &sa->suite))
+	if (!ike_suites_allow(&c->ike, &sa->suite) || !childless_fits(c, ps))
 		return 0;
 	if ((c->remote_auth.kind == IKE_AUTH_BY_PSK) != psk)
 		return 0;
@@ -68,7 +70,7 @@ static struct ike_conn *conn_choose(struct ike *ike, const struct ike_sa *sa,
 	if (p == NULL || auth_parse(p->body, &part, NULL))
 		return NULL;
 	for (struct ike_conn *c = NULL; (c = ike_conn_match_path(ike, &sa->path, c)) != NULL;) {
-		int score = conn_fits(sa, c->config, part.method == AUTH_SHARED_KEY_MIC);
+		int score = conn_fits(sa, c->config, part.method == AUTH_SHARED_KEY_MIC, ps);
 		if (score > best_score) {
 			best = c;
 			best_score = score;
@@ -96,6 +98,16 @@ static void explain_unknown(const struct ike_sa *sa, char why[AUTH_WHY_MAX])
 		 peer, asked, sa->config->name, wanted);
 }
 
+static enum err auth_child_read(struct ike *ike, struct ike_sa *sa, struct child_request *q)
+{
+	if (sa->config->childless != IKE_CHILDLESS_FORCE)
+		return child_request_read(ike, sa, &sa->inbound->sk.payloads, q);
+	/* RFC 9370 2.2.5: the peer makes them later, with a key exchange of their own. */
+	q->notify = NOTIFY_NO_PROPOSAL_CHOSEN;
+	snprintf(q->why, sizeof(q->why), "childless = force takes none with IKE_AUTH");
+	return ERR_STATE;
+}
+
 /* The Child SA half of the answer: SAr2, TSi, TSr, or the error that says why there is none. */
 static void auth_child(struct ike *ike, struct ike_sa *sa, struct message *m)
 {
@@ -106,7 +118,7 @@ static void auth_child(struct ike *ike, struct ike_sa *sa, struct message *m)
 	if (q == NULL)
 		return;
 	q->prefer = -1;
-	enum err e = child_request_read(ike, sa, &sa->inbound->sk.payloads, q);
+	enum err e = auth_child_read(ike, sa, q);
 	if (e == ERR_NONE) {
 		e = child_install(ike, sa, &q->draft, (struct ke_secrets){0},
 				  bytes_of(s->nonce_i, s->nonce_i_len),
@@ -150,7 +162,9 @@ static void auth_answer(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 	auth_id_write(sa, &m);
 	auth_cert_write(sa, &m);
 	auth_proof_write(sa, &m);
-	auth_child(ike, sa, &m);
+	/* RFC 6023 3: an answer without a Child SA to such a request, and to no other. */
+	if (!childless_is(&sa->inbound->sk.payloads))
+		auth_child(ike, sa, &m);
 	ext_write(ike, sa, AT_AUTH_RESPONSE, &m);
 	if (sa_respond(ike, sa, &m)) {
 		sa_kill(ike, sa, "the IKE_AUTH response could not be built");
@@ -202,8 +216,7 @@ void auth_request(struct ike *ike, struct ike_sa *sa)
 	/* RFC 7296 2.23: the initiator may have moved to port 4500; we answer where it is. */
 	sa->path = sa->inbound->path;
 	tcp_attach(ike, sa);
-	if (id == NULL || payloads_find(ps, PAYLOAD_SA) == NULL ||
-	    payloads_find(ps, PAYLOAD_TSI) == NULL || payloads_find(ps, PAYLOAD_TSR) == NULL) {
+	if (id == NULL || !childless_payloads(sa, ps)) {
 		auth_refuse(ike, sa, NOTIFY_INVALID_SYNTAX, "IDi, SA, TSi or TSr is missing");
 		return;
 	}

@@ -27,6 +27,15 @@ enum ike_transport {
 	IKE_TRANSPORT_SEPARATE,
 };
 
+/* IKE SAs that come up without a Child SA (RFC 6023): taken from a peer that asks; not taken; asked
+ * for where the peer can; nothing else will do. */
+enum ike_childless {
+	IKE_CHILDLESS_ALLOW,
+	IKE_CHILDLESS_NEVER,
+	IKE_CHILDLESS_PREFER,
+	IKE_CHILDLESS_FORCE,
+};
+
 enum ike_start { IKE_START_MANUAL, IKE_START_AUTO, IKE_START_ON_TRAFFIC };
 
 /* How we prove who we are. */
@@ -86,8 +95,9 @@ struct ike_connection {
 	uint64_t keepalive;   /* NAT keepalive; 20 s */
 	uint64_t retry_time;  /* how long after a failure a start = auto child is tried again */
 	unsigned retransmits; /* tries of one request before the peer counts as dead */
-	bool force_encap;     /* UDP encapsulation though no NAT is seen */
-	bool unique;          /* a new IKE SA of the same identity replaces the old ones */
+	enum ike_childless childless;
+	bool force_encap; /* UDP encapsulation though no NAT is seen */
+	bool unique;      /* a new IKE SA of the same identity replaces the old ones */
 	bool allow_weak_signatures;
 };
 

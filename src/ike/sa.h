@@ -65,7 +65,7 @@ struct ike_setup {
 	uint8_t auth_method;
 	const struct signature_scheme *scheme;
 	bool cert_wanted; /* the peer sent CERTREQ */
-	bool initial_contact;
+	bool childless;   /* the responder announced that IKE_AUTH may do without a Child SA */
 };
 
 /* A request that is being worked on, or a response: decrypted octets and their payloads. */

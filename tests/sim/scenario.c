@@ -273,6 +273,21 @@ static void suites_choose(struct scenario *sc, struct sim_wish *w)
 		w->children[i].esp = esps[some(sc, 0, 3)];
 }
 
+/* Anything but one end that must do without a Child SA in IKE_AUTH and one that cannot. */
+static void childless_choose(struct scenario *sc)
+{
+	enum ike_childless *a = &sc->wish[0].childless, *b = &sc->wish[1].childless;
+
+	if (!rng_chance(&sc->rng, 500))
+		return;
+	*a = (enum ike_childless)some(sc, 0, 3);
+	*b = (enum ike_childless)some(sc, 0, 3);
+	if (*a == IKE_CHILDLESS_FORCE && *b == IKE_CHILDLESS_NEVER)
+		*b = IKE_CHILDLESS_ALLOW;
+	if (*b == IKE_CHILDLESS_FORCE && *a == IKE_CHILDLESS_NEVER)
+		*a = IKE_CHILDLESS_ALLOW;
+}
+
 static void wishes(struct scenario *sc)
 {
 	struct sim_wish *w = &sc->wish[0];
@@ -288,6 +303,7 @@ static void wishes(struct scenario *sc)
 		    rng_chance(&sc->rng, 800) ? IKE_START_AUTO : IKE_START_ON_TRAFFIC;
 		sc->wish[1].children[i].start = (enum ike_start)some(sc, 0, 2);
 	}
+	childless_choose(sc);
 }
 
 static void peers(struct scenario *sc)

@@ -19,6 +19,8 @@ extern const size_t n_scripts_intermediate;
 extern const size_t n_scripts_handshake, n_scripts_hostile, n_scripts_rekey;
 extern const struct script scripts_pq[];
 extern const size_t n_scripts_pq;
+extern const struct script scripts_childless[];
+extern const size_t n_scripts_childless;
 
 /* Peers A and B with the usual connection; A begins, when `start`. */
 void script_pair(struct sim *sim, bool start);

@@ -200,6 +200,7 @@ struct sim_wish {
 	bool answer_only; /* no remote address */
 	bool no_unique;
 	bool force_encap;
+	enum ike_childless childless;
 	enum ike_transport transport;
 };
 /* A connection of p toward other; keys and secrets for it go into both keystores. */
