@@ -21,6 +21,7 @@ class Tunnel:
     psk: str = "correct horse battery staple"
     raw_esp: bool = True
     fragmentation: bool = True
+    childless: str = "allow"  # or prefer: the IKE SA comes up without a Child SA (RFC 6023)
     connection: str = "office"
     child: str = "net"
 
@@ -57,7 +58,8 @@ class Peer:
 
     def status(self):
         """{"ike": a value that a rekey of the IKE SA changes, or None when there is none,
-        "child": likewise, "ikes": how many are established, "children": how many are installed}"""
+        "child": likewise, "ikes": how many are established, "children": how many are installed,
+        "own_ke": the Child SA had a key exchange of its own}"""
         raise NotImplementedError
 
     def stop(self):

@@ -27,6 +27,7 @@ class Postern(Peer):
             *(f"    {line}" for line in auth),
             f'    ike = "{t.ike}"',
             f"    encap = {'no' if t.raw_esp else 'yes'}",
+            f"    childless = {t.childless}",
             f"    child {t.child} {{",
             f"        local-ts  = {{ {', '.join(postern.quote(s) for s in t.local_ts)} }}",
             f"        remote-ts = {{ {', '.join(postern.quote(s) for s in t.remote_ts)} }}",
@@ -56,6 +57,8 @@ class Postern(Peer):
         t = self.tunnel
         up = self.daemon.is_up(t.connection, t.child)
         ike = self.daemon.ike_spis(t.connection)
+        ke = t.esp.split("-")[-1]
         return {"ike": ike if any(ike) else None,
+                "own_ke": ke in self.daemon.child(t.connection, t.child).get("algorithms", ""),
                 "child": self.daemon.spis(t.connection, t.child) if up else None,
                 "ikes": 1 if any(ike) else 0, "children": 1 if up else 0}

@@ -40,14 +40,23 @@ SUITES = {
     "chacha": Suite("chacha20poly1305-prfsha512-x448", "chacha20poly1305-x448"),
     "cbc": Suite("aes256-sha256-prfsha256-modp2048", "aes256-sha256-modp2048"),
     "mlkem": Suite("aes256gcm-prfsha384-x25519+mlkem768", "aes256gcm-x25519+mlkem768"),
+    "mlkem512": Suite("aes128gcm-prfsha256-x25519+mlkem512", "aes128gcm-x25519+mlkem512"),
     "mlkem1024": Suite("aes256gcm-prfsha384-ecp384+mlkem1024", "aes256gcm-ecp384+mlkem1024"),
+    "mlkem-twice": Suite("aes256gcm-prfsha384-x25519+mlkem768+mlkem1024",
+                         "aes256gcm-x25519+mlkem768+mlkem1024"),
+    "only-mlkem512": Suite("aes128gcm-prfsha256-mlkem512", "aes128gcm-mlkem512"),
+    "only-mlkem768": Suite("aes256gcm-prfsha384-mlkem768", "aes256gcm-mlkem768"),
+    "only-mlkem1024": Suite("aes256gcm-prfsha384-mlkem1024", "aes256gcm-mlkem1024"),
 }
 
 # outer and inner are families; nat says whose gateway is behind one (a is the initiator's side);
 # udp puts ESP into UDP even without a NAT. mtu is that of the wire between the gateways. whole: the
-# peer does not support fragmentation by IKE (RFC 7383), so large messages are fragmented by IP.
-Scenario = collections.namedtuple("Scenario", "name auth suite outer inner nat udp mtu whole",
-                                  defaults=(4, 4, "", False, 1500, False))
+# peer does not support fragmentation by IKE (RFC 7383), so large messages are fragmented by IP;
+# IKE_SA_INIT is whenever it is large. childless: the initiator begins without a Child SA (RFC 6023).
+# both: only `make interop` runs it, in both roles.
+Scenario = collections.namedtuple("Scenario",
+                                  "name auth suite outer inner nat udp mtu whole childless both",
+                                  defaults=(4, 4, "", False, 1500, False, False, False))
 SCENARIOS = [
     Scenario("psk-gcm256", "psk", "gcm256"),
     Scenario("psk-gcm128", "psk", "gcm128"),
@@ -71,6 +80,14 @@ SCENARIOS = [
     Scenario("mlkem-1280", "rsa", "mlkem", mtu=1280),
     Scenario("mlkem-nat", "ecdsa", "mlkem", nat="ab", mtu=1280),
     Scenario("mlkem1024-1280", "ecdsa", "mlkem1024", outer=6, inner=6, mtu=1280),
+    Scenario("mlkem512", "psk", "mlkem512", both=True),
+    Scenario("mlkem-twice-1280", "ecdsa", "mlkem-twice", mtu=1280),
+    Scenario("only-mlkem512-1280", "psk", "only-mlkem512", mtu=1280),
+    Scenario("only-mlkem768", "psk", "only-mlkem768", both=True),
+    Scenario("only-mlkem768-1280", "rsa", "only-mlkem768", mtu=1280, whole=True, both=True),
+    Scenario("only-mlkem1024", "psk", "only-mlkem1024", outer=6, inner=6, whole=True),
+    Scenario("childless", "psk", "mlkem", childless=True),
+    Scenario("childless-1280", "rsa", "mlkem-twice", mtu=1280, childless=True, both=True),
 ]
 KINDS = {"postern": Postern, "strongswan": StrongSwan}
 COLUMNS = ("up", "ping", "TCP Mbit/s", "child rekey i", "child rekey r", "IKE rekey i",
@@ -91,12 +108,14 @@ def certificates(kind):
 
 def peers(lab, s, scenario, initiator, responder):
     suite, made = SUITES[scenario.suite], certificates(scenario.auth)
-    for kind, here, there in ((initiator, s.a, s.b), (responder, s.b, s.a)):
+    for kind, here, there, childless in ((initiator, s.a, s.b, "prefer"),
+                                         (responder, s.b, s.a, "allow")):
         net = "net4" if scenario.inner == 4 else "net6"
         yield KINDS[kind](lab, Tunnel(here, there, scenario.auth, suite.ike, suite.esp,
                                       [getattr(here, net)], [getattr(there, net)], made,
                                       raw_esp=not (scenario.udp or scenario.nat),
-                                      fragmentation=not scenario.whole))
+                                      fragmentation=not scenario.whole,
+                                      childless=childless if scenario.childless else "allow"))
 
 
 def rekeyed(i, r, by, what):
@@ -125,6 +144,10 @@ def run_scenario(lab, scenario, initiator, responder):
     wire = s.wire[0].capture(s.wire[1])
     i.initiate()
     row["up"] = "yes"
+    for peer in i, r:
+        expect(peer.status()["own_ke"] == scenario.childless,
+               f"{peer.name}: the first Child SA has {'no' if scenario.childless else 'a'} key "
+               "exchange of its own")
     s.a.lan.ping(hosts[1], check=True)
     s.b.lan.ping(hosts[0], check=True)
     row["ping"] = "yes"
@@ -176,8 +199,8 @@ def write_table(path):
 
 def tests(pairs, half):
     """One test function for each scenario and pair of roles, as labs.main() wants them; with half,
-    for each scenario and one of the pairs by turns."""
-    for number, scenario in enumerate(SCENARIOS):
+    for most scenarios and one of the pairs by turns."""
+    for number, scenario in enumerate(s for s in SCENARIOS if not (half and s.both)):
         for initiator, responder in [pairs[number % 2]] if half else pairs:
             def test(lab, scenario=scenario, initiator=initiator, responder=responder):
                 run_scenario(lab, scenario, initiator, responder)

@@ -11,6 +11,7 @@ What matters about it here:
  - Its TUN device ipsec0 has an MTU of 1400; routes to the peer's nets are in table 220.
  - swanctl --rekey only starts a rekey and returns: the caller polls for new SPIs.
 """
+import itertools
 import os
 import re
 import sys
@@ -49,10 +50,11 @@ def version():
 class StrongSwan(Peer):
     kind = "strongswan"
 
-    # Both spell a suite alike except for AES-GCM's ICV and an additional key exchange.
+    # Both spell a suite alike except for AES-GCM's ICV and additional key exchanges.
     def suite(self, words):
         words = re.sub(r"gcm\b", "gcm16", words)
-        return re.sub(r"\+(\w+)", r"-ke1_\1", words)
+        number = itertools.count(1)
+        return re.sub(r"\+(\w+)", lambda m: f"-ke{next(number)}_{m[1]}", words)
 
     def write_files(self):
         t = self.tunnel
@@ -117,6 +119,7 @@ charon-systemd {{
     rekey_time = 4h
     dpd_delay = 30s
     send_cert = always
+    childless = {t.childless}
     fragmentation = {'yes' if t.fragmentation else 'no'}
     local {{
       id = {t.local.id}
@@ -182,6 +185,7 @@ charon-systemd {{
                     result["child"] = (child["spi-in"], child["spi-out"])
                     result["bytes"] = (int(child["bytes-in"]), int(child["bytes-out"]))
                     result["encap"] = child.get("encap") == "yes"
+                    result["own_ke"] = "dh-group" in child
         return result
 
 
