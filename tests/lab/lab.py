@@ -467,7 +467,11 @@ def main(tests, why_not=None, limit=60):
     """Runs a script's tests: all, or those named as arguments; --list names them, --keep keeps
     their folders. why_not() gives a reason to skip them all, or None. A test is a function that
     takes a Lab; its attribute `seconds` overrides the limit."""
-    names = [a for a in sys.argv[1:] if not a.startswith("-")]
+    names = [a.replace("_", "-") for a in sys.argv[1:] if not a.startswith("-")]
+    unknown = set(names) - {t.__name__.replace("_", "-") for t in tests}
+    if unknown:
+        print(f"no such test: {', '.join(sorted(unknown))}; --list shows those there are")
+        return 2
     chosen = [t for t in tests if not names or t.__name__.replace("_", "-") in names]
     if "--list" in sys.argv:
         for t in tests:
