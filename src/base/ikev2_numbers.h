@@ -455,6 +455,10 @@ enum {
 	CERT_X509_BUNDLE_INLINE = 201,
 	/* draft-nir-ipsecme-big-payload; our own choice */
 	NOTIFY_BIG_PAYLOAD_SUPPORTED = 52101,
+	/* RFC 9867 as libreswan 5.2 and 5.3 have it, from its draft's time (its ietf_constants.h)
+	 */
+	NOTIFY_LIBRESWAN_PPK_IDENTITY_KEY = 50208,
+	NOTIFY_LIBRESWAN_USE_PPK_INT = 50209,
 	/* draft-ietf-ipsecme-ikev2-reliable-transport; our own choice until IANA has one */
 	NOTIFY_SEPARATE_TRANSPORTS = 52102,
 	/* longer lengths of frames in a stream (net/stream.h); our own choice */

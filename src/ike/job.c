@@ -31,6 +31,7 @@ void ike_job_free(struct ike_job *job)
 	mem_free(job->octets);
 	mem_free_secret(job->data, job->data_len);
 	mem_free(job->key);
+	mem_free_secret(job->ppk, sizeof(*job->ppk));
 	for (size_t i = 0; i < job->n_certs; i++)
 		mem_free(job->certs[i]);
 	ike_connection_release(job->connection);
@@ -39,7 +40,8 @@ void ike_job_free(struct ike_job *job)
 
 bool ike_job_needs_keys(const struct ike_job *job)
 {
-	return job->type == IKE_JOB_SIGN || job->type == IKE_JOB_SHARED_KEY;
+	return job->type == IKE_JOB_SIGN || job->type == IKE_JOB_SHARED_KEY ||
+	       job->type == IKE_JOB_PPK_CONFIRM || job->type == IKE_JOB_PPK_MIX;
 }
 
 /* Room for a value and, unless 0, for a secret. */
@@ -116,6 +118,84 @@ static void run_shared_key(struct ike_job *job, struct crypto *c, const struct k
 	else if (job->result != ERR_NONE)
 		snprintf(job->reason, sizeof(job->reason), "pre-shared key: %s",
 			 err_name(job->result));
+}
+
+static struct bytes ppk_id(const struct ike_ppk *p)
+{
+	return bytes_of(p->id, p->id_len);
+}
+
+static void run_ppk_confirm(struct ike_job *job, struct crypto *c, const struct keystore *keys)
+{
+	const struct ike_ppk_work *w = job->ppk;
+	const struct bytes octets = bytes_of(job->octets, job->octets_len);
+
+	job->data_len = (size_t)w->n * PPK_CONFIRMATION_LEN;
+	job->data = mem_new(job->data_len);
+	job->result = job->data != NULL ? ERR_NONE : ERR_NO_MEMORY;
+	for (size_t i = 0; i < w->n && job->result == ERR_NONE; i++)
+		job->result = keystore_ppk_confirm(keys, c, ppk_id(&w->ppks[i]), job->prf, octets,
+						   job->data + i * PPK_CONFIRMATION_LEN);
+	if (job->result != ERR_NONE)
+		snprintf(job->reason, sizeof(job->reason), "a PPK of ours: %s",
+			 err_name(job->result));
+}
+
+/* Which of those on offer we have. ERR_NOT_FOUND: none; ERR_AUTH: its sender has another one by
+ * that name. */
+static enum err choose_ppk(const struct ike_job *job, struct crypto *c, const struct keystore *keys,
+			   size_t *taken)
+{
+	const struct ike_ppk_work *w = job->ppk;
+	uint8_t ours[PPK_CONFIRMATION_LEN];
+	enum err all = ERR_NOT_FOUND;
+
+	for (size_t i = 0; i < w->n; i++) {
+		enum err e = keystore_ppk_confirm(keys, c, ppk_id(&w->ppks[i]), job->prf,
+						  bytes_of(job->octets, job->octets_len), ours);
+		if (e == ERR_NOT_FOUND)
+			continue;
+		if (e != ERR_NONE)
+			return e;
+		if (w->check && !mem_equal_secret(ours, w->ppks[i].confirmation, sizeof(ours))) {
+			all = ERR_AUTH;
+			continue;
+		}
+		*taken = i;
+		return ERR_NONE;
+	}
+	return all;
+}
+
+static void run_ppk_mix(struct ike_job *job, struct crypto *c, const struct keystore *keys)
+{
+	const struct ike_ppk_work *w = job->ppk;
+	const size_t n = job->prf->key_len;
+	size_t taken = 0;
+
+	job->data_len = 1 + w->n_inputs * n;
+	job->data = mem_new(job->data_len);
+	job->result = job->data != NULL ? choose_ppk(job, c, keys, &taken) : ERR_NO_MEMORY;
+	for (size_t i = 0; i < w->n_inputs && job->result == ERR_NONE; i++)
+		job->result = keystore_ppk_mix(keys, c, ppk_id(&w->ppks[taken]), job->prf,
+					       bytes_of(w->input[i], n), job->data + 1 + i * n);
+	if (job->result == ERR_NONE)
+		job->data[0] = (uint8_t)taken;
+	else
+		snprintf(job->reason, sizeof(job->reason), "%s",
+			 job->result == ERR_NOT_FOUND ? "it is unknown here"
+			 : job->result == ERR_AUTH    ? "the peer's key of this name is another one"
+						      : err_name(job->result));
+}
+
+const struct ike_ppk *ike_job_ppk_taken(const struct ike_job *job)
+{
+	return &job->ppk->ppks[job->data[0]];
+}
+
+const uint8_t *ike_job_ppk_mixed(const struct ike_job *job)
+{
+	return job->data + 1;
 }
 
 static enum err refuse(struct ike_job *job, const char *why)
@@ -216,6 +296,7 @@ static enum err verify(struct ike_job *job, int64_t wall_time)
 	if (e == ERR_NONE) {
 		e = signature_verify(key, job->scheme, signature,
 				     bytes_of(job->octets, job->octets_len));
+		job->proof_failed = e != ERR_NONE;
 		if (e != ERR_NONE)
 			snprintf(job->reason, sizeof(job->reason),
 				 "the peer's signature does not hold");
@@ -242,6 +323,12 @@ void ike_job_run(struct ike_job *job, struct crypto *c, const struct keystore *k
 		break;
 	case IKE_JOB_VERIFY:
 		job->result = verify(job, wall_time);
+		break;
+	case IKE_JOB_PPK_CONFIRM:
+		run_ppk_confirm(job, c, keys);
+		break;
+	case IKE_JOB_PPK_MIX:
+		run_ppk_mix(job, c, keys);
 		break;
 	}
 }

@@ -13,8 +13,8 @@
 #include "crypto/key.h"
 #include "ike/connection.h"
 #include "pki/identity.h"
+#include "pki/keystore.h"
 
-struct keystore;
 struct ike;
 struct ike_sa;
 
@@ -22,13 +22,36 @@ enum ike_job_type {
 	IKE_JOB_KE_GENERATE,
 	IKE_JOB_KE_RESPOND,
 	IKE_JOB_KE_FINISH,
-	IKE_JOB_SIGN,       /* needs the keystore */
-	IKE_JOB_SHARED_KEY, /* needs the keystore; our own MAC and the one we expect are the same
-			       job */
-	IKE_JOB_VERIFY,     /* certificate chain, identity and signature */
+	IKE_JOB_SIGN,        /* needs the keystore */
+	IKE_JOB_SHARED_KEY,  /* needs the keystore; our own MAC and the one we expect are the same
+				job */
+	IKE_JOB_VERIFY,      /* certificate chain, identity and signature */
+	IKE_JOB_PPK_CONFIRM, /* needs the keystore; data: a confirmation for each PPK, one after
+				the other (RFC 9867) */
+	IKE_JOB_PPK_MIX,     /* needs the keystore; data: the place of the PPK that was taken, one
+				octet,     and prf+(PPK, input) for each input */
 };
 
 #define IKE_JOB_CERTS_MAX 8
+#define IKE_PPKS_MAX      8 /* of one exchange */
+#define IKE_PPK_INPUTS    3
+
+/* A PPK on offer: the value of its PPK_ID, and what proves that its sender has it. */
+struct ike_ppk {
+	uint8_t id[PPK_ID_MAX];
+	uint8_t id_len;
+	uint8_t confirmation[PPK_CONFIRMATION_LEN];
+};
+
+/* For PPK_CONFIRM and PPK_MIX. job->prf is the PRF, job->octets what confirmations are made over.
+ */
+struct ike_ppk_work {
+	struct ike_ppk ppks[IKE_PPKS_MAX];
+	uint8_t n;
+	bool check; /* MIX: the first whose confirmation agrees; else the first that is known */
+	uint8_t n_inputs;
+	uint8_t input[IKE_PPK_INPUTS][PRF_MAX]; /* of prf->key_len octets each */
+};
 
 /* Everything a job points at is its own, freed by ike_job_free(). */
 struct ike_job {
@@ -65,6 +88,8 @@ struct ike_job {
 	uint8_t cert_encodings[IKE_JOB_CERTS_MAX];
 	size_t n_certs;
 	struct ike_connection *connection; /* held; for VERIFY: what is demanded of the peer */
+	struct ike_ppk_work *ppk;          /* owned, erased */
+	bool proof_failed;                 /* VERIFY: all was right but the signature itself */
 	uint32_t hashes; /* VERIFY: the hash algorithms that we offered, bits 1 << HASH_* */
 
 	/* Who in the engine waits and what comes next; nobody else looks. */
@@ -81,6 +106,10 @@ bool ike_job_needs_keys(const struct ike_job *job);
  * seconds since the epoch, for certificates. */
 void ike_job_run(struct ike_job *job, struct crypto *c, const struct keystore *keys,
 		 int64_t wall_time);
+
+/* What a PPK_MIX that has succeeded gave. */
+const struct ike_ppk *ike_job_ppk_taken(const struct ike_job *job);
+const uint8_t *ike_job_ppk_mixed(const struct ike_job *job);
 
 /* A keystore job between two processes: what the key process needs, and what it answers. Both ends
  * check what they read. */

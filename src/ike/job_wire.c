@@ -49,6 +49,22 @@ static enum err read_identity(struct reader *r, struct identity **id)
 	return identity_from_wire(id, type, data, &reason);
 }
 
+static void write_ppks(struct writer *w, const struct ike_job *job)
+{
+	const struct ike_ppk_work *p = job->ppk;
+
+	writer_u16(w, job->prf->id);
+	writer_u8(w, p->check);
+	writer_u8(w, p->n);
+	for (size_t i = 0; i < p->n; i++) {
+		write_counted(w, bytes_of(p->ppks[i].id, p->ppks[i].id_len));
+		writer_bytes(w, BYTES_OF(p->ppks[i].confirmation));
+	}
+	writer_u8(w, p->n_inputs);
+	for (size_t i = 0; i < p->n_inputs; i++)
+		writer_bytes(w, bytes_of(p->input[i], job->prf->key_len));
+}
+
 enum err ike_job_write_request(const struct ike_job *job, struct writer *w)
 {
 	if (job->octets_len > OCTETS_MAX)
@@ -66,6 +82,10 @@ enum err ike_job_write_request(const struct ike_job *job, struct writer *w)
 		writer_u16(w, job->prf->id);
 		write_identity(w, job->local);
 		write_identity(w, job->remote);
+		break;
+	case IKE_JOB_PPK_CONFIRM:
+	case IKE_JOB_PPK_MIX:
+		write_ppks(w, job);
 		break;
 	default:
 		return ERR_UNSUPPORTED;
@@ -116,6 +136,54 @@ static enum err read_shared_key(struct reader *r, struct ike_job *job)
 	return e;
 }
 
+static void take_into(struct reader *r, uint8_t *to, size_t n)
+{
+	const struct bytes b = reader_take(r, n);
+
+	if (reader_ok(r))
+		memcpy(to, b.p, n);
+}
+
+static enum err read_ppks(struct reader *r, struct ike_job *job)
+{
+	struct ike_ppk_work *p = mem_new(sizeof(*p));
+
+	job->ppk = p;
+	if (p == NULL)
+		return ERR_NO_MEMORY;
+	job->prf = prf_find(reader_u16(r));
+	p->check = reader_u8(r) != 0;
+	p->n = reader_u8(r);
+	if (!reader_ok(r) || job->prf == NULL || p->n == 0 || p->n > IKE_PPKS_MAX)
+		return ERR_SYNTAX;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct bytes id = read_counted(r, PPK_ID_MAX);
+		take_into(r, p->ppks[i].confirmation, PPK_CONFIRMATION_LEN);
+		if (!reader_ok(r) || id.n == 0)
+			return ERR_SYNTAX;
+		memcpy(p->ppks[i].id, id.p, id.n);
+		p->ppks[i].id_len = (uint8_t)id.n;
+	}
+	p->n_inputs = reader_u8(r);
+	if (!reader_ok(r) || p->n_inputs > IKE_PPK_INPUTS)
+		return ERR_SYNTAX;
+	for (size_t i = 0; i < p->n_inputs; i++)
+		take_into(r, p->input[i], job->prf->key_len);
+	return reader_ok(r) ? ERR_NONE : ERR_SYNTAX;
+}
+
+static enum err read_kind(struct reader *r, struct ike_job *job)
+{
+	switch (job->type) {
+	case IKE_JOB_SIGN:
+		return read_sign(r, job);
+	case IKE_JOB_SHARED_KEY:
+		return read_shared_key(r, job);
+	default:
+		return read_ppks(r, job);
+	}
+}
+
 enum err ike_job_read_request(struct ike_job **out, struct bytes b)
 {
 	struct reader r = reader_of(b);
@@ -124,13 +192,14 @@ enum err ike_job_read_request(struct ike_job **out, struct bytes b)
 	struct bytes octets;
 	enum err e;
 
-	if (type != IKE_JOB_SIGN && type != IKE_JOB_SHARED_KEY)
+	if (type != IKE_JOB_SIGN && type != IKE_JOB_SHARED_KEY && type != IKE_JOB_PPK_CONFIRM &&
+	    type != IKE_JOB_PPK_MIX)
 		return ERR_SYNTAX;
 	job = ike_job_new(type);
 	if (job == NULL)
 		return ERR_NO_MEMORY;
 	job->serial = reader_u64(&r);
-	e = type == IKE_JOB_SIGN ? read_sign(&r, job) : read_shared_key(&r, job);
+	e = read_kind(&r, job);
 	if (e != ERR_NONE)
 		goto failed;
 	octets = read_counted(&r, OCTETS_MAX);
@@ -175,6 +244,22 @@ enum err ike_job_answer_serial(struct bytes b, uint64_t *serial)
 	return ERR_NONE;
 }
 
+/* What the key process may answer: of signatures only the largest size is known. */
+static bool answer_fits(const struct ike_job *job, struct bytes data)
+{
+	switch (job->type) {
+	case IKE_JOB_SHARED_KEY:
+		return data.n == job->prf->out_len;
+	case IKE_JOB_PPK_CONFIRM:
+		return data.n == (size_t)job->ppk->n * PPK_CONFIRMATION_LEN;
+	case IKE_JOB_PPK_MIX:
+		return data.n == 1 + (size_t)job->ppk->n_inputs * job->prf->key_len &&
+		       data.p[0] < job->ppk->n;
+	default:
+		return true;
+	}
+}
+
 enum err ike_job_read_answer(struct ike_job *job, struct bytes b)
 {
 	struct reader r = reader_of(b);
@@ -187,7 +272,7 @@ enum err ike_job_read_answer(struct ike_job *job, struct bytes b)
 	if (!reader_done(&r) || serial != job->serial || result > ERR_IO ||
 	    !ike_job_needs_keys(job) || (data.n != 0) != (result == ERR_NONE))
 		return ERR_SYNTAX;
-	if (result == ERR_NONE && job->type == IKE_JOB_SHARED_KEY && data.n != job->prf->out_len)
+	if (result == ERR_NONE && !answer_fits(job, data))
 		return ERR_SYNTAX;
 	copy = result == ERR_NONE ? mem_copy(data) : NULL;
 	if (result == ERR_NONE && copy == NULL)

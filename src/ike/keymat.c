@@ -38,6 +38,12 @@ struct protect_keys ike_keys_protect(const struct ike_keys *keys, bool initiator
 	};
 }
 
+/* What a CREATE_CHILD_SA derives from: SK_d, or what a PPK has made of it. */
+static struct bytes secret_d(struct bytes sk_d, struct ke_secrets secrets)
+{
+	return secrets.ppk_d.n > 0 ? secrets.ppk_d : sk_d;
+}
+
 enum err ike_skeyseed(struct crypto *c, const struct prf_desc *p, struct bytes secret,
 		      const struct ike_exchange_values *v, uint8_t out[PRF_MAX])
 {
@@ -64,7 +70,7 @@ enum err ike_skeyseed_rekey(struct crypto *c, const struct prf_desc *old_prf, st
 {
 	const struct bytes parts[] = {secrets.first, v->nonce_i, v->nonce_r, secrets.more};
 
-	return prf(c, old_prf, old_d, parts, 4, out);
+	return prf(c, old_prf, secret_d(old_d, secrets), parts, 4, out);
 }
 
 enum err ike_keys_expand(struct crypto *c, const struct ike_suite *suite, struct bytes skeyseed,
@@ -124,6 +130,28 @@ enum err ike_keys_rekey(struct crypto *c, const struct ike_suite *suite,
 	return e;
 }
 
+void ike_keys_mix(struct ike_keys *keys, const uint8_t *mixed)
+{
+	const size_t n = keys->prf_len;
+	const size_t p = n + 2u * keys->integ_len + 2u * keys->encr_len;
+
+	memcpy(keys->block, mixed, n);
+	memcpy(keys->block + p, mixed + n, 2 * n);
+}
+
+enum err ike_keys_from_ppk(struct crypto *c, const struct ike_suite *suite, const uint8_t *skeyseed,
+			   const struct ike_exchange_values *v, struct ike_keys *keys)
+{
+	struct ike_keys fresh = {0};
+	enum err e = ike_keys_expand(c, suite, bytes_of(skeyseed, suite->prf->key_len), v, &fresh);
+
+	if (e != ERR_NONE)
+		return e;
+	ike_keys_free(keys);
+	*keys = fresh;
+	return ERR_NONE;
+}
+
 enum err child_keys_derive(struct crypto *c, const struct prf_desc *p, struct bytes sk_d,
 			   const struct protect_suite *suite, struct ke_secrets secrets,
 			   struct bytes nonce_i, struct bytes nonce_r, struct child_keys *out)
@@ -136,7 +164,7 @@ enum err child_keys_derive(struct crypto *c, const struct prf_desc *p, struct by
 
 	if (2 * one > sizeof(out->block))
 		return ERR_RANGE;
-	e = prf_plus(c, p, sk_d, parts, 4, out->block, 2 * one);
+	e = prf_plus(c, p, secret_d(sk_d, secrets), parts, 4, out->block, 2 * one);
 	if (e != ERR_NONE) {
 		child_keys_erase(out);
 		return e;

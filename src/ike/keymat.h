@@ -36,6 +36,9 @@ struct protect_keys ike_keys_protect(const struct ike_keys *keys, bool initiator
 struct ke_secrets {
 	struct bytes first;
 	struct bytes more;
+	/* SK_d' = prf+(PPK, SK_d), which takes SK_d's place (RFC 9867; the formula is our own
+	 * choice); empty: no PPK was mixed in. */
+	struct bytes ppk_d;
 };
 
 /* What goes into a derivation beside the secret. */
@@ -65,6 +68,14 @@ enum err ike_keys_rekey(struct crypto *c, const struct ike_suite *suite,
 			const struct prf_desc *old_prf, const struct ike_keys *old,
 			struct ke_secrets secrets, const struct ike_exchange_values *v,
 			struct ike_keys *keys);
+
+/* RFC 8784 3: replaces SK_d', SK_pi' and SK_pr' by what a PPK has made of them; mixed holds the
+ * three of them in this order, keys->prf_len octets each. */
+void ike_keys_mix(struct ike_keys *keys, const uint8_t *mixed);
+/* RFC 9867 3.1: all seven keys anew from SKEYSEED' = prf+(PPK, SK_d), of suite->prf->key_len
+ * octets; nonces and SPIs are those of IKE_SA_INIT. Replaces *keys. */
+enum err ike_keys_from_ppk(struct crypto *c, const struct ike_suite *suite, const uint8_t *skeyseed,
+			   const struct ike_exchange_values *v, struct ike_keys *keys);
 
 /* A Child SA's keys; the spans point into the block, so that it must not be copied. */
 struct child_keys {

@@ -27,9 +27,18 @@ struct shared_secret {
 	size_t secret_len;
 };
 
+struct ppk {
+	struct table_node node;
+	uint8_t *id; /* owned */
+	size_t id_len;
+	uint8_t *secret;
+	size_t secret_len;
+};
+
 struct keystore {
 	struct table keys;    /* by name */
 	struct table secrets; /* by the pair, which is the same in either order */
+	struct table ppks;    /* by identity */
 };
 
 static struct named_key *named_key_of(const struct table_node *node)
@@ -41,6 +50,18 @@ static struct shared_secret *secret_of(const struct table_node *node)
 {
 	return (struct shared_secret *)(uintptr_t)((uintptr_t)node -
 						   offsetof(struct shared_secret, node));
+}
+
+static struct ppk *ppk_of(const struct table_node *node)
+{
+	return (struct ppk *)(uintptr_t)((uintptr_t)node - offsetof(struct ppk, node));
+}
+
+static struct bytes ppk_id(const struct table_node *node)
+{
+	const struct ppk *p = ppk_of(node);
+
+	return bytes_of(p->id, p->id_len);
 }
 
 static struct bytes key_name(const struct table_node *node)
@@ -69,7 +90,11 @@ struct keystore *keystore_new(void)
 		goto no_keys;
 	if (table_init(&k->secrets, hash_secret, secret_pair) != ERR_NONE)
 		goto no_secrets;
+	if (table_init(&k->ppks, hash_secret, ppk_id) != ERR_NONE)
+		goto no_ppks;
 	return k;
+no_ppks:
+	table_clear(&k->secrets);
 no_secrets:
 	table_clear(&k->keys);
 no_keys:
@@ -93,6 +118,13 @@ static void free_secret(struct shared_secret *s)
 	mem_free(s);
 }
 
+static void free_ppk(struct ppk *p)
+{
+	mem_free(p->id);
+	mem_free_secret(p->secret, p->secret_len);
+	mem_free(p);
+}
+
 void keystore_free(struct keystore *k)
 {
 	if (k == NULL)
@@ -111,8 +143,16 @@ void keystore_free(struct keystore *k)
 			table_remove(&k->secrets, node);
 			free_secret(secret_of(node));
 		}
+	for (size_t i = 0; i < k->ppks.n_buckets; i++)
+		while (k->ppks.buckets[i] != NULL) {
+			struct table_node *node = k->ppks.buckets[i];
+
+			table_remove(&k->ppks, node);
+			free_ppk(ppk_of(node));
+		}
 	table_clear(&k->keys);
 	table_clear(&k->secrets);
+	table_clear(&k->ppks);
 	mem_free(k);
 }
 
@@ -262,5 +302,55 @@ enum err keystore_shared_key_mac(const struct keystore *k, struct crypto *c,
 	if (e == ERR_NONE)
 		e = prf(c, d, bytes_of(key, d->out_len), &octets, 1, out);
 	mem_erase(key, sizeof(key));
+	return e;
+}
+
+enum err keystore_add_ppk(struct keystore *k, struct bytes id, struct bytes secret)
+{
+	struct ppk *p;
+
+	if (id.n == 0 || id.n > PPK_ID_MAX || secret.n == 0)
+		return ERR_RANGE;
+	if (table_find(&k->ppks, id) != NULL)
+		return ERR_EXISTS;
+	p = mem_new(sizeof(*p));
+	if (p == NULL)
+		return ERR_NO_MEMORY;
+	p->id = mem_copy(id);
+	p->id_len = id.n;
+	p->secret = mem_copy(secret);
+	p->secret_len = secret.n;
+	if (p->id == NULL || p->secret == NULL) {
+		free_ppk(p);
+		return ERR_NO_MEMORY;
+	}
+	table_add(&k->ppks, &p->node);
+	return ERR_NONE;
+}
+
+enum err keystore_ppk_mix(const struct keystore *k, struct crypto *c, struct bytes id,
+			  const struct prf_desc *d, struct bytes in, uint8_t *out)
+{
+	const struct table_node *node = table_find(&k->ppks, id);
+
+	if (node == NULL)
+		return ERR_NOT_FOUND;
+	return prf_plus(c, d, bytes_of(ppk_of(node)->secret, ppk_of(node)->secret_len), &in, 1, out,
+			d->key_len);
+}
+
+enum err keystore_ppk_confirm(const struct keystore *k, struct crypto *c, struct bytes id,
+			      const struct prf_desc *d, struct bytes in, uint8_t *out)
+{
+	const struct table_node *node = table_find(&k->ppks, id);
+	uint8_t whole[PRF_MAX];
+	enum err e;
+
+	if (node == NULL)
+		return ERR_NOT_FOUND;
+	e = prf(c, d, bytes_of(ppk_of(node)->secret, ppk_of(node)->secret_len), &in, 1, whole);
+	if (e == ERR_NONE)
+		memcpy(out, whole, PPK_CONFIRMATION_LEN);
+	mem_erase(whole, sizeof(whole));
 	return e;
 }

@@ -1,5 +1,6 @@
-/* Long-term secrets, and the two things that are ever done with them: signing, and the shared-key
- * MAC. The daemon keeps this in a process of its own; nobody else sees a private key or a PSK. */
+/* Long-term secrets, and all that is ever done with them: signing, the shared-key MAC, and mixing a
+ * PPK into keys. The daemon keeps this in a process of its own; nobody else sees a private key or a
+ * PSK. */
 #ifndef POSTERN_PKI_KEYSTORE_H
 #define POSTERN_PKI_KEYSTORE_H
 
@@ -34,5 +35,21 @@ enum err keystore_sign(const struct keystore *k, const char *name,
 enum err keystore_shared_key_mac(const struct keystore *k, struct crypto *c,
 				 const struct identity *local, const struct identity *remote,
 				 const struct prf_desc *d, struct bytes octets, uint8_t *out);
+
+/* Post-quantum pre-shared keys (RFC 8784 5.1), by the value of their PPK_ID of type PPK_ID_FIXED.
+ */
+#define PPK_ID_MAX           128
+#define PPK_CONFIRMATION_LEN 8 /* RFC 9867: of the PPK_IDENTITY_KEY notify */
+
+/* Copies. ERR_EXISTS when the identity has one already; ERR_RANGE when it is empty or too long, or
+ * when the secret is empty. */
+enum err keystore_add_ppk(struct keystore *k, struct bytes id, struct bytes secret);
+/* out (d->key_len octets) = prf+(PPK, in): what mixes a PPK into a key (RFC 8784 3, RFC 9867).
+ * ERR_NOT_FOUND when there is no PPK of this identity. */
+enum err keystore_ppk_mix(const struct keystore *k, struct crypto *c, struct bytes id,
+			  const struct prf_desc *d, struct bytes in, uint8_t *out);
+/* out (PPK_CONFIRMATION_LEN octets) = the beginning of prf(PPK, in) (RFC 9867). */
+enum err keystore_ppk_confirm(const struct keystore *k, struct crypto *c, struct bytes id,
+			      const struct prf_desc *d, struct bytes in, uint8_t *out);
 
 #endif
