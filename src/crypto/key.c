@@ -6,37 +6,51 @@
 #include "crypto/library.h"
 #include "crypto/openssl.h"
 
-static enum key_type ec_type(const EVP_PKEY *pkey)
+/* What the library calls a key of each type, and what people do. For RSA any size is meant. */
+static const struct {
+	const char *name; /* EVP_PKEY_is_a() */
+	const char *group;
+	const char *said;
+} types[KEY_TYPES] = {
+    [KEY_NONE] = {NULL, NULL, "none"},
+    [KEY_RSA] = {"RSA", NULL, "RSA"},
+    [KEY_ECDSA_P256] = {"EC", "prime256v1", "ECDSA P-256"},
+    [KEY_ECDSA_P384] = {"EC", "secp384r1", "ECDSA P-384"},
+    [KEY_ECDSA_P521] = {"EC", "secp521r1", "ECDSA P-521"},
+    [KEY_ED25519] = {"ED25519", NULL, "Ed25519"},
+    [KEY_ED448] = {"ED448", NULL, "Ed448"},
+    [KEY_ML_DSA_44] = {"ML-DSA-44", NULL, "ML-DSA-44"},
+    [KEY_ML_DSA_65] = {"ML-DSA-65", NULL, "ML-DSA-65"},
+    [KEY_ML_DSA_87] = {"ML-DSA-87", NULL, "ML-DSA-87"},
+    [KEY_SLH_DSA_SHA2_128S] = {"SLH-DSA-SHA2-128s", NULL, "SLH-DSA-SHA2-128s"},
+    [KEY_SLH_DSA_SHA2_128F] = {"SLH-DSA-SHA2-128f", NULL, "SLH-DSA-SHA2-128f"},
+    [KEY_SLH_DSA_SHA2_192S] = {"SLH-DSA-SHA2-192s", NULL, "SLH-DSA-SHA2-192s"},
+    [KEY_SLH_DSA_SHA2_192F] = {"SLH-DSA-SHA2-192f", NULL, "SLH-DSA-SHA2-192f"},
+    [KEY_SLH_DSA_SHA2_256S] = {"SLH-DSA-SHA2-256s", NULL, "SLH-DSA-SHA2-256s"},
+    [KEY_SLH_DSA_SHA2_256F] = {"SLH-DSA-SHA2-256f", NULL, "SLH-DSA-SHA2-256f"},
+    [KEY_SLH_DSA_SHAKE_128S] = {"SLH-DSA-SHAKE-128s", NULL, "SLH-DSA-SHAKE-128s"},
+    [KEY_SLH_DSA_SHAKE_128F] = {"SLH-DSA-SHAKE-128f", NULL, "SLH-DSA-SHAKE-128f"},
+    [KEY_SLH_DSA_SHAKE_192S] = {"SLH-DSA-SHAKE-192s", NULL, "SLH-DSA-SHAKE-192s"},
+    [KEY_SLH_DSA_SHAKE_192F] = {"SLH-DSA-SHAKE-192f", NULL, "SLH-DSA-SHAKE-192f"},
+    [KEY_SLH_DSA_SHAKE_256S] = {"SLH-DSA-SHAKE-256s", NULL, "SLH-DSA-SHAKE-256s"},
+    [KEY_SLH_DSA_SHAKE_256F] = {"SLH-DSA-SHAKE-256f", NULL, "SLH-DSA-SHAKE-256f"},
+};
+
+static bool has_group(const EVP_PKEY *pkey, const char *group)
 {
-	static const struct {
-		const char *group;
-		enum key_type type;
-	} groups[] = {
-	    {"prime256v1", KEY_ECDSA_P256},
-	    {"secp384r1", KEY_ECDSA_P384},
-	    {"secp521r1", KEY_ECDSA_P521},
-	};
 	char name[32];
 	size_t len;
 
-	if (EVP_PKEY_get_group_name(pkey, name, sizeof(name), &len) != 1)
-		return KEY_NONE;
-	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-		if (strcmp(name, groups[i].group) == 0)
-			return groups[i].type;
-	return KEY_NONE;
+	return EVP_PKEY_get_group_name(pkey, name, sizeof(name), &len) == 1 &&
+	       strcmp(name, group) == 0;
 }
 
 static enum key_type type_of(const EVP_PKEY *pkey)
 {
-	if (EVP_PKEY_is_a(pkey, "RSA"))
-		return KEY_RSA;
-	if (EVP_PKEY_is_a(pkey, "EC"))
-		return ec_type(pkey);
-	if (EVP_PKEY_is_a(pkey, "ED25519"))
-		return KEY_ED25519;
-	if (EVP_PKEY_is_a(pkey, "ED448"))
-		return KEY_ED448;
+	for (int i = KEY_NONE + 1; i < KEY_TYPES; i++)
+		if (EVP_PKEY_is_a(pkey, types[i].name) &&
+		    (types[i].group == NULL || has_group(pkey, types[i].group)))
+			return (enum key_type)i;
 	return KEY_NONE;
 }
 
@@ -124,7 +138,7 @@ static enum err decode_checked(EVP_PKEY **pkey, enum key_type *type, struct byte
 	*type = type_of(*pkey);
 	if (*type == KEY_NONE)
 		*reason = "the key is of a type other than RSA, ECDSA P-256, P-384, P-521, "
-			  "Ed25519 and Ed448";
+			  "Ed25519, Ed448, ML-DSA and SLH-DSA";
 	else if (*type == KEY_RSA && EVP_PKEY_get_bits(*pkey) > RSA_BITS_MAX)
 		*reason = "the RSA key is longer than 16384 bits";
 	else
@@ -267,21 +281,10 @@ bool public_key_equal(const struct public_key *a, const struct public_key *b)
 
 const char *key_type_name(enum key_type type)
 {
-	switch (type) {
-	case KEY_RSA:
-		return "RSA";
-	case KEY_ECDSA_P256:
-		return "ECDSA P-256";
-	case KEY_ECDSA_P384:
-		return "ECDSA P-384";
-	case KEY_ECDSA_P521:
-		return "ECDSA P-521";
-	case KEY_ED25519:
-		return "Ed25519";
-	case KEY_ED448:
-		return "Ed448";
-	case KEY_NONE:
-		break;
-	}
-	return "none";
+	return types[type < KEY_TYPES ? type : KEY_NONE].said;
+}
+
+bool key_type_is_pq(enum key_type type)
+{
+	return type >= KEY_ML_DSA_44 && type < KEY_TYPES;
 }

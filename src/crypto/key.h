@@ -1,5 +1,5 @@
 /* Long-term keys, signing and verifying as IKEv2 AUTH payloads want it (RFC 7296 2.15, RFC 7427,
- * RFC 8420, RFC 4754). */
+ * RFC 8420, RFC 4754, draft-ietf-ipsecme-ikev2-pqc-auth). */
 #ifndef POSTERN_CRYPTO_KEY_H
 #define POSTERN_CRYPTO_KEY_H
 
@@ -18,6 +18,24 @@ enum key_type {
 	KEY_ECDSA_P521,
 	KEY_ED25519,
 	KEY_ED448,
+	/* FIPS 204; keys as RFC 9881 has them */
+	KEY_ML_DSA_44,
+	KEY_ML_DSA_65,
+	KEY_ML_DSA_87,
+	/* FIPS 205; keys as RFC 9909 has them */
+	KEY_SLH_DSA_SHA2_128S,
+	KEY_SLH_DSA_SHA2_128F,
+	KEY_SLH_DSA_SHA2_192S,
+	KEY_SLH_DSA_SHA2_192F,
+	KEY_SLH_DSA_SHA2_256S,
+	KEY_SLH_DSA_SHA2_256F,
+	KEY_SLH_DSA_SHAKE_128S,
+	KEY_SLH_DSA_SHAKE_128F,
+	KEY_SLH_DSA_SHAKE_192S,
+	KEY_SLH_DSA_SHAKE_192F,
+	KEY_SLH_DSA_SHAKE_256S,
+	KEY_SLH_DSA_SHAKE_256F,
+	KEY_TYPES, /* how many there are */
 };
 
 /* RSA: less is refused for our own keys, and in chains (RFC 8247 3.1.1); more would let a peer
@@ -49,6 +67,8 @@ unsigned public_key_bits(const struct public_key *key);
 enum err public_key_spki(const struct public_key *key, uint8_t **der, size_t *der_len);
 bool public_key_equal(const struct public_key *a, const struct public_key *b);
 const char *key_type_name(enum key_type type);
+/* No quantum computer is known to break it: ML-DSA, SLH-DSA. */
+bool key_type_is_pq(enum key_type type);
 
 /* What the primitive is, and how it writes its value. */
 enum signature_kind {
@@ -57,13 +77,14 @@ enum signature_kind {
 	SIGNATURE_ECDSA_DER, /* SEQUENCE { r, s }: method 14 (RFC 7427 A.3) */
 	SIGNATURE_ECDSA_RAW, /* r | s, each padded: methods 9 to 11 (RFC 4754 7) */
 	SIGNATURE_EDDSA,     /* RFC 8420 */
+	SIGNATURE_PURE,      /* ML-DSA and SLH-DSA over the octets themselves, context empty */
 };
 
 /* One way to sign: an AUTH method, and for method 14 its AlgorithmIdentifier and hash. */
 struct signature_scheme {
 	const char *name;        /* "ecdsa-sha256", for logs and configuration */
 	uint8_t auth_method;     /* AUTH_* */
-	uint16_t hash;           /* HASH_*; HASH_IDENTITY for EdDSA */
+	uint16_t hash;           /* HASH_*; HASH_IDENTITY for EdDSA, ML-DSA, SLH-DSA */
 	struct bytes identifier; /* DER AlgorithmIdentifier; empty but for method 14 */
 	enum signature_kind kind;
 	enum key_type key; /* the one type of key that it takes; KEY_NONE: what the kind says */

@@ -237,7 +237,7 @@ enum err key_info_read(struct reader *r, struct key_info *k)
 
 	k->spki = reader_take(r, reader_u16(r));
 	if (!reader_ok(r) || name.n == 0 || memchr(name.p, '\0', name.n) != name.p + name.n - 1 ||
-	    type > KEY_ED448)
+	    type >= KEY_TYPES)
 		return ERR_SYNTAX;
 	k->name = (const char *)name.p;
 	k->type = (enum key_type)type;
