@@ -169,6 +169,34 @@ static void explain(int code, X509 *cert, char *reason, size_t cap)
 	}
 }
 
+/* Algorithms that take the certificate itself, not its hash: EdDSA, and of ML-DSA and SLH-DSA the
+ * pure form alone, for HashML-DSA MUST NOT appear (RFC 9881 3). */
+static bool signs_unhashed(int key)
+{
+	switch (key) {
+	case NID_ED25519:
+	case NID_ED448:
+	case NID_ML_DSA_44:
+	case NID_ML_DSA_65:
+	case NID_ML_DSA_87:
+	case NID_SLH_DSA_SHA2_128s:
+	case NID_SLH_DSA_SHA2_128f:
+	case NID_SLH_DSA_SHA2_192s:
+	case NID_SLH_DSA_SHA2_192f:
+	case NID_SLH_DSA_SHA2_256s:
+	case NID_SLH_DSA_SHA2_256f:
+	case NID_SLH_DSA_SHAKE_128s:
+	case NID_SLH_DSA_SHAKE_128f:
+	case NID_SLH_DSA_SHAKE_192s:
+	case NID_SLH_DSA_SHAKE_192f:
+	case NID_SLH_DSA_SHAKE_256s:
+	case NID_SLH_DSA_SHAKE_256f:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Hash and key of the signature on a certificate: SHA-1 and older are out (RFC 8247 3.2.1). */
 static bool signature_is_strong(X509 *cert)
 {
@@ -188,7 +216,7 @@ static bool signature_is_strong(X509 *cert)
 	case NID_sha3_512:
 		return true;
 	case NID_undef:
-		return key == NID_ED25519 || key == NID_ED448;
+		return signs_unhashed(key);
 	default:
 		return false;
 	}
@@ -261,7 +289,17 @@ static bool check_usage(const struct certificate *c, const struct trust_policy *
 			char *reason, size_t cap)
 {
 	uint32_t usage = X509_get_key_usage(c->x509); /* all ones when absent */
+	const uint32_t never = X509v3_KU_KEY_ENCIPHERMENT | X509v3_KU_DATA_ENCIPHERMENT |
+			       X509v3_KU_KEY_AGREEMENT | X509v3_KU_ENCIPHER_ONLY |
+			       X509v3_KU_DECIPHER_ONLY;
 
+	/* RFC 9881 5, RFC 9909 6 */
+	if (usage != UINT32_MAX && (usage & never) != 0 &&
+	    key_type_is_pq(public_key_type(c->key))) {
+		say(reason, cap, "keyUsage of the certificate of ", c->subject,
+		    " allows encryption, which its key cannot do", NULL);
+		return false;
+	}
 	if ((usage & (X509v3_KU_DIGITAL_SIGNATURE | X509v3_KU_NON_REPUDIATION)) == 0) {
 		say(reason, cap, "keyUsage of the certificate of ", c->subject,
 		    " allows neither digitalSignature nor nonRepudiation", NULL);

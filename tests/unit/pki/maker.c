@@ -25,6 +25,8 @@ static EVP_PKEY *key_for(const char *curve)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
 	if (strcmp(curve, "ed25519") == 0)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	if (strstr(curve, "DSA-") != NULL)
+		return EVP_PKEY_Q_keygen(NULL, NULL, curve);
 	return EVP_PKEY_Q_keygen(NULL, NULL, "EC", curve);
 }
 
@@ -116,7 +118,9 @@ struct made make_certificate(const struct wish *w)
 	need(X509_set_pubkey(m.x509, m.key), "public key");
 	fill_names(m.x509, w);
 	add_extensions(m.x509, w);
-	need(X509_sign(m.x509, signer, EVP_PKEY_is_a(signer, "ED25519") ? NULL : md) > 0, "sign");
+	if (!EVP_PKEY_is_a(signer, "EC") && !EVP_PKEY_is_a(signer, "RSA"))
+		md = NULL; /* the others take no hash */
+	need(X509_sign(m.x509, signer, md) > 0, "sign");
 	n = i2d_X509(m.x509, &der);
 	need(n > 0, "encode");
 	need(certificate_parse(&m.cert, bytes_of(der, (size_t)n), &reason) == ERR_NONE, reason);

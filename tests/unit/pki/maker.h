@@ -26,10 +26,10 @@ struct wish {
 	const char *eku;              /* NULL: none */
 	const char *name_constraints; /* NULL: none */
 	const char *critical_unknown; /* an OID that nobody knows, critical; NULL: none */
-	const char *curve;            /* NULL: P-256; "rsa1024", "rsa2048", "ed25519" */
-	const char *hash;             /* NULL: SHA256; ignored with Ed25519 */
-	int64_t from;                 /* 0: a year before MAKER_NOW */
-	int64_t until;                /* 0: a year after */
+	const char *curve; /* NULL: P-256; "rsa1024", "rsa2048", "ed25519", "ML-DSA-65" */
+	const char *hash;  /* NULL: SHA256; only for RSA and ECDSA */
+	int64_t from;      /* 0: a year before MAKER_NOW */
+	int64_t until;     /* 0: a year after */
 };
 
 /* What a test asks for must be possible; otherwise the process ends. */

@@ -1,0 +1,139 @@
+/* Chains of ML-DSA and SLH-DSA certificates (RFC 9881, RFC 9909): what is believed, and the
+ * sentences for what is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "maker.h"
+#include "pki/trust.h"
+
+static char reason_text[TRUST_REASON_MAX];
+
+static struct made ca(const char *key, const struct made *issuer)
+{
+	return make_certificate(&(struct wish){.subject = issuer == NULL ? "CN=Root" : "CN=Issuing",
+					       .issuer = issuer,
+					       .constraints = "critical,CA:TRUE",
+					       .key_usage = "keyCertSign",
+					       .curve = key});
+}
+
+static struct made leaf(const char *key, const struct made *issuer, const char *usage)
+{
+	return make_certificate(&(struct wish){.subject = "CN=gw",
+					       .issuer = issuer,
+					       .san = "DNS:gw.example",
+					       .key_usage = usage,
+					       .curve = key});
+}
+
+static enum err judge(const struct made *root, const struct made *inter, const struct made *gw)
+{
+	const struct certificate *certs[] = {gw->cert, inter->cert};
+	struct trust *t = trust_new();
+	const char *reason;
+
+	assert_int_equal(trust_add_ca(t, root->cert, &reason), ERR_NONE);
+	enum err e = trust_check_chain(t, &(struct trust_policy){0}, certs, 2, NULL, MAKER_NOW,
+				       reason_text, sizeof(reason_text));
+	trust_free(t);
+	return e;
+}
+
+static void chains_of_each_family_are_believed(void **state)
+{
+	static const char *const keys[][3] = {
+	    {"ML-DSA-65", "ML-DSA-65", "ML-DSA-65"},
+	    {"ML-DSA-87", "ML-DSA-65", "ML-DSA-44"},
+	    {"SLH-DSA-SHA2-128s", "ML-DSA-44", "SLH-DSA-SHAKE-128f"},
+	    {"P-256", "ML-DSA-65", "rsa2048"},
+	    {"SLH-DSA-SHA2-256f", "SLH-DSA-SHA2-256f", "SLH-DSA-SHA2-256f"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct made root = ca(keys[i][0], NULL), inter = ca(keys[i][1], &root);
+		struct made gw = leaf(keys[i][2], &inter, "digitalSignature");
+
+		assert_int_equal(judge(&root, &inter, &gw), ERR_NONE);
+		assert_true(certificate_der(gw.cert).n <= CERTIFICATE_MAX);
+		unmake(&gw);
+		unmake(&inter);
+		unmake(&root);
+	}
+}
+
+/* One changed octet of a signature, in each link. */
+static void a_changed_signature_is_noticed(void **state)
+{
+	struct made root = ca("ML-DSA-44", NULL), inter = ca("ML-DSA-44", &root);
+	struct made gw = leaf("ML-DSA-44", &inter, NULL);
+
+	(void)state;
+	for (unsigned which = 0; which < 2; which++) {
+		struct made bad = which == 0 ? gw : inter;
+		struct bytes der = certificate_der(bad.cert);
+		uint8_t *copy = mem_copy(der);
+		const char *reason;
+
+		copy[der.n - 1] ^= 1;
+		assert_int_equal(certificate_parse(&bad.cert, bytes_of(copy, der.n), &reason),
+				 ERR_NONE);
+		assert_int_equal(judge(&root, which == 0 ? &inter : &bad, which == 0 ? &bad : &gw),
+				 ERR_AUTH);
+		assert_non_null(strstr(reason_text, "is wrong"));
+		certificate_free(bad.cert);
+		mem_free(copy);
+	}
+	unmake(&gw);
+	unmake(&inter);
+	unmake(&root);
+}
+
+/* RFC 9881 5, RFC 9909 6: a key that signs encrypts nothing. */
+static void key_usage_must_not_say_encryption(void **state)
+{
+	static const char *const wrong[] = {
+	    "digitalSignature,keyEncipherment", "digitalSignature,dataEncipherment",
+	    "digitalSignature,keyAgreement", "digitalSignature,keyAgreement,decipherOnly"};
+	struct made root = ca("ML-DSA-44", NULL), inter = ca("ML-DSA-44", &root);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct made gw = leaf(i == 0 ? "SLH-DSA-SHA2-128f" : "ML-DSA-44", &inter, wrong[i]);
+		assert_int_equal(judge(&root, &inter, &gw), ERR_AUTH);
+		assert_non_null(strstr(reason_text, "allows encryption"));
+		unmake(&gw);
+		/* A key of the old kinds may have it. */
+		gw = leaf("rsa2048", &inter, wrong[i]);
+		assert_int_equal(judge(&root, &inter, &gw), ERR_NONE);
+		unmake(&gw);
+	}
+	struct made gw = leaf("ML-DSA-44", &inter, "keyCertSign");
+	assert_int_equal(judge(&root, &inter, &gw), ERR_AUTH);
+	unmake(&gw);
+	unmake(&inter);
+	unmake(&root);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return mem_blocks_held() != 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(chains_of_each_family_are_believed),
+	    cmocka_unit_test(a_changed_signature_is_noticed),
+	    cmocka_unit_test(key_usage_must_not_say_encryption),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}
