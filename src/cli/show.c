@@ -190,6 +190,23 @@ static const char *nat(const json_t *o)
 			     : "the peer is behind a NAT";
 }
 
+/* How large the exchanges of the handshake were, and how long they took. */
+static void exchanges(FILE *f, const json_t *o)
+{
+	size_t i;
+	json_t *e;
+	json_t *all = json_object_get(o, "exchanges");
+
+	if (json_array_size(all) == 0)
+		return;
+	label(f, 2, "handshake");
+	(void)fprintf(f, "%.1f ms\n", (double)number(o, "handshake_microseconds") / 1000);
+	json_array_foreach(all, i, e)(void) fprintf(
+	    f, "    %-17s %-16s %s %7lld octets out, %7lld in, %6.1f ms\n", text(e, "exchange"),
+	    text(e, "key_exchange"), text(e, "transport"), (long long)number(e, "sent_octets"),
+	    (long long)number(e, "received_octets"), (double)number(e, "microseconds") / 1000);
+}
+
 static void live_sa(FILE *f, const json_t *o, bool colour)
 {
 	char buf[SHOW_UNITS_MAX];
@@ -217,6 +234,7 @@ static void live_sa(FILE *f, const json_t *o, bool colour)
 		line(f, 2, "algorithms", text(o, "algorithms"));
 	if (has(o, "transport") && strcmp(text(o, "transport"), "udp") != 0)
 		line(f, 2, "transport", text(o, "transport"));
+	exchanges(f, o);
 	if (json_is_true(json_object_get(o, "nat_here")) ||
 	    json_is_true(json_object_get(o, "nat_there")))
 		line(f, 2, "NAT", nat(o));

@@ -5,6 +5,9 @@
 #include <time.h>
 
 #include "base/addr.h"
+#include "base/ikev2_names.h"
+#include "base/ikev2_numbers.h"
+#include "crypto/words.h"
 #include "daemon/control.h"
 #include "ike/suite.h"
 #include "plane/control.h"
@@ -136,6 +139,29 @@ static void on_connection(void *ctx, const struct ike_connection_info *info)
 	(void)json_array_append_new(s->connections, o);
 }
 
+static void put_exchanges(json_t *object, const struct ike_sa_info *info)
+{
+	char name[IKEV2_NAME_MAX], word[ALGORITHM_WORD_MAX];
+	json_t *list = json_array();
+
+	if (info->n_exchanges > 0)
+		put_number(object, "handshake_microseconds", info->handshake_took);
+	for (size_t i = 0; i < info->n_exchanges && list != NULL; i++) {
+		const struct ike_exchange *e = &info->exchanges[i];
+		const struct algorithm_word ke = {.type = TRANSFORM_KE, .id = e->ke};
+		json_t *o = json_object();
+		put_text(o, "exchange", exchange_name(e->exchange, name));
+		if (e->ke != KE_NONE)
+			put_text(o, "key_exchange", algorithm_word_format(&ke, word));
+		put_text(o, "transport", e->in_tcp ? "tcp" : "udp");
+		put_number(o, "sent_octets", e->sent);
+		put_number(o, "received_octets", e->received);
+		put_number(o, "microseconds", e->took);
+		(void)json_array_append_new(list, o);
+	}
+	put(object, "exchanges", list);
+}
+
 static void on_sa(void *ctx, const struct ike_sa_info *info)
 {
 	struct status *s = ctx;
@@ -162,6 +188,7 @@ static void on_sa(void *ctx, const struct ike_sa_info *info)
 	if (info->state == IKE_STATE_UP)
 		put_text(o, "algorithms", ike_suite_format(&info->suite, suite));
 	put_text(o, "transport", info->transport);
+	put_exchanges(o, info);
 	put(o, "nat_here", json_boolean(info->nat_here));
 	put(o, "nat_there", json_boolean(info->nat_there));
 	put_ago(s, o, info->since);

@@ -4,6 +4,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth.h"
+#include "ike/exchanges.h"
 #include "ike/ext/childless.h"
 #include "ike/ext/ext.h"
 #include "ike/init.h"
@@ -182,6 +183,7 @@ static void auth_verified(struct ike *ike, struct ike_sa *sa, struct ike_job *jo
 	}
 	ext_read(ike, sa, AT_AUTH_RESPONSE, &t->response->sk.payloads);
 	sa_up(ike, sa);
+	exchanges_keep(ike, sa);
 	sa_supersede(ike, sa, false);
 	if (t->child_spi != 0)
 		auth_child(ike, sa, t);

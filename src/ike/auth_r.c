@@ -5,6 +5,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth.h"
+#include "ike/exchanges.h"
 #include "ike/ext/childless.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
@@ -170,6 +171,7 @@ static void auth_answer(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 		sa_kill(ike, sa, "the IKE_AUTH response could not be built");
 		return;
 	}
+	exchanges_keep(ike, sa);
 	sa_setup_free(sa);
 	/* Children of ours that the peer does not make itself in a moment. */
 	ike_conn_later(ike, sa->conn);

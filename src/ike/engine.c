@@ -254,7 +254,7 @@ static void log_line(struct ike *ike, enum log_level level, const char *connecti
 		     const struct path *path, const char *format, va_list args)
 {
 	char peer[ADDR_TEXT_MAX];
-	char text[600];
+	char text[1000];
 
 	vsnprintf(text, sizeof(text), format, args);
 	struct log_field fields[] = {

@@ -144,6 +144,18 @@ struct ike_child_info {
 	struct dataplane_usage usage;
 };
 
+#define IKE_EXCHANGES_MAX 9 /* IKE_SA_INIT, seven IKE_INTERMEDIATE, IKE_AUTH */
+
+/* One exchange of a handshake. Octets are those of the IKE messages with all their fragments,
+ * without what carries them and without repetitions. */
+struct ike_exchange {
+	uint32_t sent, received;
+	uint32_t took;    /* microseconds, from the request's first octet to the answer */
+	uint16_t ke;      /* the key exchange method in it; KE_NONE: none */
+	uint8_t exchange; /* EXCHANGE_* */
+	bool in_tcp;
+};
+
 struct ike_sa_info {
 	const char *connection;
 	enum ike_state state;
@@ -159,6 +171,10 @@ struct ike_sa_info {
 	uint64_t rekey_at, reauth_at;
 	uint64_t last_heard;
 	unsigned exchanges_waiting;
+	/* Its handshake, when that was not a rekey: how long all of it took, and each exchange. */
+	uint32_t handshake_took; /* microseconds */
+	size_t n_exchanges;
+	const struct ike_exchange *exchanges;
 };
 
 struct ike_connection_info {

@@ -5,6 +5,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/exchanges.h"
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
@@ -345,6 +346,7 @@ void init_response(struct ike *ike, struct ike_sa *sa, const struct path *path,
 		sa_log(ike, sa, LOG_INFO, "an IKE_SA_INIT response was ignored: %s", reason);
 		return;
 	}
+	exchange_answer(sa, datagram.n, ike->now);
 	if (payloads_find(&ps, PAYLOAD_SA) == NULL && payloads_notify(&ps, NOTIFY_COOKIE, &n)) {
 		init_cookie(ike, sa, n.data);
 		return;

@@ -5,6 +5,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth.h"
+#include "ike/exchanges.h"
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/impair.h"
@@ -223,6 +224,7 @@ static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	}
 	s->message_2_len = octets.n;
 	sa->recv_id = 1;
+	exchange_answer(sa, octets.n, ike->now);
 	ike_send(ike, &sa->path, octets);
 }
 
@@ -248,6 +250,7 @@ static enum err half_open_fill(struct ike *ike, struct ike_sa *sa, const struct 
 	sa->big_payload = big_payload_agreed(sa->config, &q->ps);
 	init_natd_read(ike, sa, q->path, q->header, &q->ps);
 	ext_read(ike, sa, AT_INIT_REQUEST, &q->ps);
+	exchange_request(sa, q->path, EXCHANGE_IKE_SA_INIT, q->datagram.n, ike->now);
 	return sa_list_half_open(ike, sa);
 }
 

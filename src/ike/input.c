@@ -4,6 +4,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/exchanges.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
 #include "ike/ext/intermediate.h"
@@ -67,7 +68,8 @@ static struct ike_inbound *whole_open(struct ike *ike, struct ike_sa *sa, const 
 		return NULL;
 	in->header = *h;
 	in->path = *path;
-	in->len = datagram.n;
+	in->len = in->datagrams = datagram.n;
+	in->began = ike->now;
 	*reason = "too much is held for peers that are not authenticated";
 	if (!sa_count_early(ike, sa, in->len, &in->counted)) {
 		mem_free(in);
@@ -277,33 +279,13 @@ static void request_input(struct ike *ike, struct ike_sa *sa, const struct path 
 	reassembly_free(sa->reassembly);
 	sa->reassembly = NULL;
 	heard(ike, sa, path);
+	exchange_request(sa, path, h->exchange, sa->inbound->datagrams, sa->inbound->began);
 	if (e) {
 		request_bad(ike, sa, e, reason);
 		return;
 	}
 	window_read(sa, &sa->inbound->sk.payloads);
 	request_dispatch(ike, sa);
-}
-
-static uint8_t task_exchange(const struct ike_task *t)
-{
-	switch ((enum task_kind)t->kind) {
-	case TASK_INIT:
-		return EXCHANGE_IKE_SA_INIT;
-	case TASK_INTERMEDIATE:
-		return EXCHANGE_IKE_INTERMEDIATE;
-	case TASK_AUTH:
-		return EXCHANGE_IKE_AUTH;
-	case TASK_CHILD_CREATE:
-	case TASK_CHILD_REKEY:
-	case TASK_IKE_REKEY:
-		return t->followup ? EXCHANGE_IKE_FOLLOWUP_KE : EXCHANGE_CREATE_CHILD_SA;
-	case TASK_CHILD_DELETE:
-	case TASK_IKE_DELETE:
-	case TASK_LIVENESS:
-		return EXCHANGE_INFORMATIONAL;
-	}
-	return 0;
 }
 
 static void response_input(struct ike *ike, struct ike_sa *sa, const struct path *path,
@@ -327,6 +309,7 @@ static void response_input(struct ike *ike, struct ike_sa *sa, const struct path
 		return;
 	}
 	heard(ike, sa, path);
+	exchange_answer(sa, in->datagrams, ike->now);
 	t->in_flight = false;
 	if (e) {
 		/* RFC 7296 2.21.3: a peer that breaks the protocol inside a protected message. */

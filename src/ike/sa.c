@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "ike/child.h"
 #include "ike/create_child.h"
+#include "ike/exchanges.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
 #include "ike/ext/tcp.h"
@@ -317,6 +318,7 @@ void sa_reap(struct ike *ike)
 		list_remove(&sa->all);
 		identity_free(sa->remote_id);
 		identity_free(sa->local_id);
+		mem_free(sa->exchanges);
 		ike_connection_release(sa->config);
 		mem_free_secret(sa, sizeof(*sa));
 	}
@@ -379,7 +381,7 @@ static void sa_fire(struct ike *ike, struct ike_timer *timer)
 
 void sa_log(struct ike *ike, const struct ike_sa *sa, enum log_level level, const char *format, ...)
 {
-	char text[600];
+	char text[1000];
 	va_list args;
 
 	if (!log_wants(ike->cb.log, level))
@@ -484,6 +486,7 @@ enum err sa_respond(struct ike *ike, struct ike_sa *sa, struct message *m)
 		sa->last_sent = ike->now;
 		/* RFC 7296 2.11: to where the request came from, be that where we send or not. */
 		flight_send(ike, sa->inbound != NULL ? &sa->inbound->path : &sa->path, &sa->answer);
+		exchange_answer(sa, sa->answer.len, ike->now);
 	}
 	ike_inbound_free(sa->inbound);
 	sa->inbound = NULL;

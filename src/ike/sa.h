@@ -16,6 +16,7 @@
 struct ike_task;
 struct ike_reassembly;
 struct create_pending;
+struct ike_exchanges;
 
 enum sa_state {
 	SA_INIT,      /* initiator: IKE_SA_INIT under way */
@@ -66,6 +67,11 @@ struct ike_setup {
 	const struct signature_scheme *scheme;
 	bool cert_wanted; /* the peer sent CERTREQ */
 	bool childless;   /* the responder announced that IKE_AUTH may do without a Child SA */
+	/* exchanges.h */
+	struct ike_exchange exchanges[IKE_EXCHANGES_MAX];
+	unsigned n_exchanges;
+	bool exchange_open; /* an answer belongs to the last of them */
+	uint64_t exchange_began;
 };
 
 /* A request that is being worked on, or a response: decrypted octets and their payloads. */
@@ -75,6 +81,8 @@ struct ike_inbound {
 	uint8_t *octets; /* owned, the whole message */
 	size_t len;
 	size_t *counted;         /* where its octets count while nobody is authenticated, or NULL */
+	size_t datagrams;        /* octets of those that it came in, */
+	uint64_t began;          /* and when the first of them came */
 	struct ike_sk_opened sk; /* sk.payloads: the inner ones; spans into octets */
 };
 
@@ -120,7 +128,8 @@ struct ike_sa {
 	uint32_t *closed; /* SA_DELETING: spi_out and spi_in of each Child SA it had; owned */
 	size_t n_closed;  /* of them */
 	struct ike_setup *setup;
-	struct identity *remote_id; /* authenticated; owned */
+	struct ike_exchanges *exchanges; /* what set it up; owned, NULL: not known */
+	struct identity *remote_id;      /* authenticated; owned */
 	struct identity *local_id;
 	const char *remote_auth;
 	uint64_t since, last_heard, last_sent;

@@ -1,6 +1,7 @@
 #include "ike/task.h"
 
 #include "base/mem.h"
+#include "ike/exchanges.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
 #include "ike/ext/tcp.h"
@@ -24,6 +25,27 @@ const char *task_kind_name(enum task_kind k)
 	};
 
 	return names[k];
+}
+
+uint8_t task_exchange(const struct ike_task *t)
+{
+	switch ((enum task_kind)t->kind) {
+	case TASK_INIT:
+		return EXCHANGE_IKE_SA_INIT;
+	case TASK_INTERMEDIATE:
+		return EXCHANGE_IKE_INTERMEDIATE;
+	case TASK_AUTH:
+		return EXCHANGE_IKE_AUTH;
+	case TASK_CHILD_CREATE:
+	case TASK_CHILD_REKEY:
+	case TASK_IKE_REKEY:
+		return t->followup ? EXCHANGE_IKE_FOLLOWUP_KE : EXCHANGE_CREATE_CHILD_SA;
+	case TASK_CHILD_DELETE:
+	case TASK_IKE_DELETE:
+	case TASK_LIVENESS:
+		return EXCHANGE_INFORMATIONAL;
+	}
+	return 0;
 }
 
 static struct ike_task *task_of(const struct list *node)
@@ -279,6 +301,7 @@ static void task_sent(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 	if (t->tries_left == 0)
 		t->tries_left = tcp_tries(sa, t);
 	t->next_piece = 0;
+	exchange_request(sa, &sa->path, task_exchange(t), t->request.len, ike->now);
 	task_push(ike, sa, t);
 }
 

@@ -48,6 +48,8 @@ struct ike_task {
 };
 
 const char *task_kind_name(enum task_kind k);
+/* EXCHANGE_* of its request. */
+uint8_t task_exchange(const struct ike_task *t);
 
 /* Queues one; the same wish twice is one task. NULL when out of memory, over the limit, or when sa
  * is past taking any (SA_REPLACED, SA_DELETING: only its own Delete). */

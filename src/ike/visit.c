@@ -1,5 +1,6 @@
 /* What status shows. */
 #include "ike/child.h"
+#include "ike/exchanges.h"
 #include "ike/ext/separate_transports.h"
 #include "ike/task.h"
 
@@ -77,6 +78,9 @@ static void visit_sa(struct ike *ike, const struct ike_sa *sa, const struct ike_
 	    .reauth_at = sa->reauth_at,
 	    .last_heard = sa->last_heard,
 	    .exchanges_waiting = waiting,
+	    .handshake_took = sa->exchanges == NULL ? 0 : sa->exchanges->took,
+	    .n_exchanges = sa->exchanges == NULL ? 0 : sa->exchanges->n,
+	    .exchanges = sa->exchanges == NULL ? NULL : sa->exchanges->of,
 	};
 
 	v->sa(v->ctx, &info);

@@ -16,6 +16,8 @@ extern const struct script scripts_limits[], scripts_standing[], scripts_offers[
 extern const size_t n_scripts_limits, n_scripts_standing, n_scripts_offers, n_scripts_cells;
 extern const struct script scripts_intermediate[];
 extern const size_t n_scripts_intermediate;
+extern const struct script scripts_exchanges[];
+extern const size_t n_scripts_exchanges;
 extern const size_t n_scripts_handshake, n_scripts_hostile, n_scripts_rekey;
 extern const struct script scripts_pq[];
 extern const size_t n_scripts_pq;

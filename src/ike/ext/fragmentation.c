@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "ike/create_child.h"
+#include "ike/exchanges.h"
 #include "ike/ext/ext.h"
 #include "wire/sk.h"
 
@@ -141,6 +142,7 @@ void fragment_again(struct ike *ike, struct ike_sa *sa, struct ike_flight *f, si
 		return;
 	if (fragment_cut(ike, sa, &h, f->first, bytes_of(f->inner, f->inner_len), limit, &smaller))
 		return;
+	exchange_cut_again(sa, f->len, smaller.len);
 	flight_clear(f);
 	*f = smaller;
 }
@@ -196,7 +198,7 @@ static const char *refused(const struct ike_reassembly *r, const struct ike_head
 }
 
 static struct ike_reassembly *reassembly_new(struct ike *ike, const struct ike_header *h,
-					     uint16_t total)
+					     uint16_t total, uint64_t began)
 {
 	struct ike_reassembly *r = mem_new(sizeof(*r) + total * sizeof(r->pieces[0]));
 
@@ -205,6 +207,7 @@ static struct ike_reassembly *reassembly_new(struct ike *ike, const struct ike_h
 		r->total = total;
 		r->header = *h;
 		r->held = &ike->assembling;
+		r->began = began;
 	}
 	return r;
 }
@@ -243,13 +246,16 @@ static const char *piece_take(struct ike *ike, const struct ike_sa *sa, struct i
 			      struct bytes chunk, size_t datagram, size_t most)
 {
 	const char *refused_why;
+	uint64_t began = ike->now;
 
+	if (*r != NULL && (*r)->message_id == h->message_id)
+		began = (*r)->began;
 	if (*r != NULL && ((*r)->message_id != h->message_id || (*r)->total < at->total)) {
 		reassembly_free(*r); /* cut anew, smaller: begin anew */
 		*r = NULL;
 	}
 	if (*r == NULL)
-		*r = reassembly_new(ike, h, at->total);
+		*r = reassembly_new(ike, h, at->total, began);
 	if (*r == NULL)
 		return "out of memory";
 	refused_why = piece_store(ike, sa, *r, at, chunk, most);
@@ -257,6 +263,7 @@ static const char *piece_take(struct ike *ike, const struct ike_sa *sa, struct i
 		return refused_why;
 	if (at->number == 1)
 		(*r)->first = at->first;
+	(*r)->datagrams += datagram;
 	if (datagram > (*r)->largest)
 		(*r)->largest = (uint16_t)datagram;
 	return NULL;
@@ -279,6 +286,8 @@ static struct ike_inbound *assemble(struct ike_reassembly *r, const struct path 
 		return NULL;
 	}
 	in->len = len;
+	in->datagrams = r->datagrams;
+	in->began = r->began;
 	in->path = *path;
 	in->header = r->header;
 	in->header.next_payload = PAYLOAD_SK; /* RFC 9242 3.3.2: as if never fragmented */

@@ -20,10 +20,12 @@ struct ike_reassembly {
 	uint16_t have;
 	uint16_t largest; /* octets of the largest datagram among them */
 	uint8_t first;
-	size_t octets;   /* of all pieces that are here */
-	size_t *held;    /* the engine's sum of these; borrowed */
-	size_t cost;     /* the octets and what the pieces cost beside */
-	size_t *counted; /* where that counts while nobody is authenticated, or NULL */
+	size_t octets;    /* of all pieces that are here */
+	size_t datagrams; /* and of what they came in */
+	uint64_t began;   /* when the first came, of however it was cut at first */
+	size_t *held;     /* the engine's sum of these; borrowed */
+	size_t cost;      /* the octets and what the pieces cost beside */
+	size_t *counted;  /* where that counts while nobody is authenticated, or NULL */
 	struct ike_header header;
 	struct piece {
 		uint8_t *p; /* owned; NULL: not here yet */
