@@ -1,10 +1,12 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A floor that runs in several threads counts in each of them alone: no lock, no false sharing. */
 static _Thread_local size_t blocks_held;
+static _Thread_local ptrdiff_t octets_held, octets_peak;
 
 #ifdef POSTERN_FAULTS
 static _Thread_local size_t fails_in;
@@ -34,8 +36,12 @@ void *mem_new(size_t n)
 {
 	void *p = fails_now() ? NULL : calloc(1, n != 0 ? n : 1);
 
-	if (p != NULL)
-		blocks_held++;
+	if (p == NULL)
+		return NULL;
+	blocks_held++;
+	octets_held += (ptrdiff_t)malloc_usable_size(p);
+	if (octets_held > octets_peak)
+		octets_peak = octets_held;
 	return p;
 }
 
@@ -44,6 +50,7 @@ void mem_free(void *p)
 	if (p == NULL)
 		return;
 	blocks_held--;
+	octets_held -= (ptrdiff_t)malloc_usable_size(p);
 	free(p);
 }
 
@@ -91,4 +98,19 @@ bool mem_equal_secret(const void *a, const void *b, size_t n)
 size_t mem_blocks_held(void)
 {
 	return blocks_held;
+}
+
+ptrdiff_t mem_octets_held(void)
+{
+	return octets_held;
+}
+
+ptrdiff_t mem_octets_peak(void)
+{
+	return octets_peak;
+}
+
+void mem_octets_mark(void)
+{
+	octets_peak = octets_held;
 }

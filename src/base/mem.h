@@ -25,6 +25,11 @@ bool mem_equal_secret(const void *a, const void *b, size_t n);
 /* How many blocks are held by mem_new() and its kin, for the tests that show that memory returns to
  * zero. Counted in every build; each thread has its own count. */
 size_t mem_blocks_held(void);
+/* The octets of those blocks, as the heap rounds them, and the most of them since the mark was set.
+ * Below zero in a thread that frees what others made. */
+ptrdiff_t mem_octets_held(void);
+ptrdiff_t mem_octets_peak(void);
+void mem_octets_mark(void);
 
 #ifdef POSTERN_FAULTS
 /* Tests: the n-th mem_new() of this thread from now on gives NULL, once; 0: none does. */

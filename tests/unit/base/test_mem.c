@@ -36,6 +36,28 @@ static void blocks_are_counted(void **state)
 	assert_int_equal(mem_blocks_held(), before);
 }
 
+static void octets_and_their_peak_are_counted(void **state)
+{
+	const ptrdiff_t before = mem_octets_held();
+	uint8_t *first = mem_new(5000), *second;
+
+	(void)state;
+	assert_true(mem_octets_held() >= before + 5000);
+	mem_free(first);
+	assert_int_equal(mem_octets_held(), before);
+	assert_true(mem_octets_peak() >= before + 5000);
+	mem_octets_mark();
+	assert_int_equal(mem_octets_peak(), before);
+	first = mem_new(300);
+	second = mem_new(700);
+	mem_free(first);
+	assert_true(mem_octets_peak() >= before + 1000);
+	assert_true(mem_octets_peak() < before + 2000);
+	assert_true(mem_octets_held() >= before + 700);
+	mem_free_secret(second, 700);
+	assert_int_equal(mem_octets_held(), before);
+}
+
 static void too_much_is_refused(void **state)
 {
 	/* volatile: the compiler would see the size and warn. */
@@ -102,9 +124,13 @@ static void errors_have_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(blocks_are_counted), cmocka_unit_test(too_much_is_refused),
-	    cmocka_unit_test(copies_are_copies),  cmocka_unit_test(secrets_are_erased),
-	    cmocka_unit_test(secrets_compare),    cmocka_unit_test(errors_have_names),
+	    cmocka_unit_test(blocks_are_counted),
+	    cmocka_unit_test(octets_and_their_peak_are_counted),
+	    cmocka_unit_test(too_much_is_refused),
+	    cmocka_unit_test(copies_are_copies),
+	    cmocka_unit_test(secrets_are_erased),
+	    cmocka_unit_test(secrets_compare),
+	    cmocka_unit_test(errors_have_names),
 	};
 
 	return cmocka_run_group_tests_name("base_mem", tests, NULL, NULL);
