@@ -6,7 +6,7 @@
 void flight_clear(struct ike_flight *f)
 {
 	mem_free(f->octets);
-	mem_free_secret(f->inner, f->inner_len);
+	mem_free_secret(f->block, f->block_len);
 	*f = (struct ike_flight){0};
 }
 

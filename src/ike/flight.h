@@ -17,9 +17,11 @@ struct ike_flight {
 	uint8_t *octets; /* the datagrams, one after the other */
 	size_t len;
 	size_t piece; /* octets of each but the last, which may be shorter */
-	/* Of a fragmented message: its inner payloads, to cut it smaller for a narrower path. */
-	uint8_t *inner;
-	size_t inner_len;
+	/* Of a fragmented message: its inner payloads, to cut it smaller for a narrower path. They
+	 * lie in a block that may hold more. */
+	uint8_t *block;
+	size_t block_len;
+	struct bytes inner;
 	uint8_t first; /* type of the first inner payload */
 };
 

@@ -446,27 +446,60 @@ static struct ike_header header_of(const struct ike_sa *sa, const struct message
 	return h;
 }
 
+/* The inner payloads of m as f keeps them. A copy of a megabyte is not made: they stay in the
+ * buffer, which f takes. */
+static enum err keep_inner(struct ike *ike, struct message *m, struct ike_flight *f)
+{
+	const struct bytes inner = message_inner(m, &f->first);
+	const bool large = ike->buffer_cap > IKE_DATAGRAM_MAX;
+	uint8_t *block = large ? mem_new(IKE_DATAGRAM_MAX) : mem_copy(inner);
+
+	if (block == NULL)
+		return ERR_NO_MEMORY;
+	if (!large) {
+		f->block = block;
+		f->block_len = inner.n;
+		f->inner = bytes_of(block, inner.n);
+		mem_erase(m->w.p, m->w.n);
+		return ERR_NONE;
+	}
+	f->block = ike->buffer;
+	f->block_len = m->w.n; /* no more of it has been written */
+	f->inner = inner;
+	ike->buffer = block;
+	ike->buffer_cap = IKE_DATAGRAM_MAX;
+	return ERR_NONE;
+}
+
+static enum err seal_in_pieces(struct ike *ike, struct ike_sa *sa, struct message *m,
+			       struct ike_flight *out)
+{
+	const struct ike_header h = header_of(sa, m);
+	struct ike_flight f = {0};
+	enum err e = keep_inner(ike, m, &f);
+
+	if (e == ERR_NONE)
+		e = fragment_cut(ike, sa, &h, fragment_limit(sa), &f);
+	if (e) {
+		flight_clear(&f);
+		return e;
+	}
+	flight_clear(out);
+	*out = f;
+	return ERR_NONE;
+}
+
 enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m,
 			 struct ike_flight *out)
 {
 	const struct protect_keys keys = ike_keys_protect(&sa->keys, sa->initiator);
 	const size_t around = protect_icv_len(&sa->suite.protect) + ENCR_BLOCK_MAX;
-	struct ike_header h;
-	struct bytes octets, inner;
-	uint8_t first;
+	struct bytes octets;
 	enum err e;
 
 	impair_message(ike, m);
-	if (sa->fragmentation && m->reason == NULL && m->w.n + around > fragment_limit(sa)) {
-		inner = message_inner(m, &first);
-		h = header_of(sa, m);
-		e = fragment_cut(ike, sa, &h, first, inner, fragment_limit(sa), out);
-		/* Only the pieces are encrypted: the whole is still there. */
-		mem_erase(m->w.p, m->w.n);
-		if (ike->buffer_cap != IKE_DATAGRAM_MAX)
-			buffer_fit(ike, IKE_DATAGRAM_MAX);
-		return e;
-	}
+	if (sa->fragmentation && m->reason == NULL && m->w.n + around > fragment_limit(sa))
+		return seal_in_pieces(ike, sa, m, out);
 	e = ike_sk_seal(ike->crypto, &sa->suite.protect, &keys, &sa->iv_counter, &ike->cb.random, m,
 			&octets);
 	if (e == ERR_NONE)

@@ -6,9 +6,10 @@
 #include "ike/ext/fragmentation.h"
 #include "ike/ext/tcp.h"
 
-/* Datagrams of one request that are sent at once, and the pause before more. */
-#define PACE_BURST 32
-#define PACE_GAP   UINT64_C(1000)
+/* Datagrams of one request that are sent at once, or octets of them, and the pause before more. */
+#define PACE_BURST  32
+#define PACE_OCTETS ((size_t)256 * 1024)
+#define PACE_GAP    UINT64_C(1000)
 
 const char *task_kind_name(enum task_kind k)
 {
@@ -285,9 +286,13 @@ static uint64_t pause_after(struct ike *ike, unsigned tries)
 static void task_push(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 {
 	const size_t n = flight_count(&t->request);
+	size_t octets = 0;
 
-	for (unsigned i = 0; i < PACE_BURST && t->next_piece < n; i++)
-		ike_send(ike, &sa->path, flight_datagram(&t->request, t->next_piece++));
+	for (unsigned i = 0; i < PACE_BURST && octets < PACE_OCTETS && t->next_piece < n; i++) {
+		const struct bytes piece = flight_datagram(&t->request, t->next_piece++);
+		ike_send(ike, &sa->path, piece);
+		octets += piece.n;
+	}
 	t->pace_at = t->next_piece < n ? ike->now + PACE_GAP : 0;
 	t->resend_at = ike->now + pause_after(ike, t->tries);
 	sa->last_sent = ike->now;
@@ -330,7 +335,7 @@ static void narrow_path(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 {
 	const uint16_t now = sa->datagram_max != 0 ? sa->datagram_max : FRAGMENT_DATAGRAM_STD;
 
-	if (t->tries % 2 != 0 || t->request.inner == NULL || now <= FRAGMENT_DATAGRAM_MIN)
+	if (t->tries % 2 != 0 || t->request.block == NULL || now <= FRAGMENT_DATAGRAM_MIN)
 		return;
 	sa->datagram_max =
 	    now > FRAGMENT_DATAGRAM_STD ? FRAGMENT_DATAGRAM_STD : FRAGMENT_DATAGRAM_MIN;
@@ -415,10 +420,9 @@ void tasks_send_again(struct ike *ike, struct ike_sa *sa)
 		struct ike_task *t = task_of(node);
 		if (!t->in_flight)
 			continue;
-		t->resend_at = ike->now + pause_after(ike, t->tries);
-		t->pace_at = 0;
 		ike->totals.retransmits++;
-		flight_send(ike, &sa->path, &t->request);
+		t->next_piece = 0;
+		task_push(ike, sa, t);
 	}
 }
 

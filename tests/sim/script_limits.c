@@ -214,7 +214,7 @@ static void strangers_write_few_lines(struct sim *sim)
 static void fragments_send(struct sim *sim, struct ike_sa *sa, const uint8_t *junk, size_t n)
 {
 	struct ike *ike = B(sim)->ike;
-	struct ike_flight f = {0};
+	struct ike_flight f = {.first = PAYLOAD_VENDOR, .inner = bytes_of(junk, n)};
 	const struct ike_header h = {.spi_i = sa->spi_i,
 				     .spi_r = sa->spi_r,
 				     .exchange = EXCHANGE_IKE_AUTH,
@@ -222,7 +222,7 @@ static void fragments_send(struct sim *sim, struct ike_sa *sa, const uint8_t *ju
 				     .message_id = 1};
 
 	sa->initiator = true;
-	if (fragment_cut(ike, sa, &h, PAYLOAD_VENDOR, bytes_of(junk, n), 1200, &f))
+	if (fragment_cut(ike, sa, &h, 1200, &f))
 		sim_fail(sim, "no fragments");
 	sa->initiator = false;
 	for (size_t i = 0; i + 1 < flight_count(&f); i++)

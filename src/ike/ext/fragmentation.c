@@ -98,53 +98,50 @@ static enum err cut_one(struct ike *ike, struct ike_sa *sa, const struct ike_hea
 	return e;
 }
 
-enum err fragment_cut(struct ike *ike, struct ike_sa *sa, const struct ike_header *h, uint8_t first,
-		      struct bytes inner, size_t limit, struct ike_flight *out)
+enum err fragment_cut(struct ike *ike, struct ike_sa *sa, const struct ike_header *h, size_t limit,
+		      struct ike_flight *f)
 {
 	const size_t chunk = chunk_of(&sa->suite.protect, limit);
-	const size_t total = chunk == 0 ? 0 : (inner.n + chunk - 1) / chunk;
-	struct ike_flight f = {.first = first, .inner_len = inner.n};
-	struct reader r = reader_of(inner);
+	const size_t total = chunk == 0 ? 0 : (f->inner.n + chunk - 1) / chunk;
+	struct reader r = reader_of(f->inner);
+	size_t piece = 0;
 	enum err e = ERR_NONE;
 
 	if (total == 0 || total > UINT16_MAX)
 		return ERR_RANGE;
-	f.octets = mem_new(total * limit);
-	f.inner = mem_copy(inner);
-	struct writer w = writer_of(f.octets, total * limit);
-	if (f.octets == NULL || f.inner == NULL)
-		e = ERR_NO_MEMORY;
+	uint8_t *octets = mem_new(total * limit);
+	if (octets == NULL)
+		return ERR_NO_MEMORY;
+	struct writer w = writer_of(octets, total * limit);
 	for (size_t i = 0; i < total && e == ERR_NONE; i++) {
 		const size_t n = reader_left(&r) < chunk ? reader_left(&r) : chunk;
-		e = cut_one(ike, sa, h, &w, first, (uint16_t)(i + 1), (uint16_t)total,
+		e = cut_one(ike, sa, h, &w, f->first, (uint16_t)(i + 1), (uint16_t)total,
 			    reader_take(&r, n));
 		if (i == 0)
-			f.piece = w.n;
+			piece = w.n;
 	}
 	if (e) {
-		flight_clear(&f);
+		mem_free(octets);
 		return e;
 	}
-	f.len = w.n;
-	flight_clear(out);
-	*out = f;
+	mem_free(f->octets);
+	f->octets = octets;
+	f->len = w.n;
+	f->piece = piece;
 	return ERR_NONE;
 }
 
 void fragment_again(struct ike *ike, struct ike_sa *sa, struct ike_flight *f, size_t limit)
 {
 	struct ike_header h;
-	struct ike_flight smaller = {0};
 	const char *reason;
 
-	if (f->inner == NULL || f->piece <= limit ||
+	if (f->block == NULL || f->piece <= limit ||
 	    header_parse(&h, flight_datagram(f, 0), &reason))
 		return;
-	if (fragment_cut(ike, sa, &h, f->first, bytes_of(f->inner, f->inner_len), limit, &smaller))
-		return;
-	exchange_cut_again(sa, f->len, smaller.len);
-	flight_clear(f);
-	*f = smaller;
+	const size_t before = f->len;
+	if (fragment_cut(ike, sa, &h, limit, f) == ERR_NONE)
+		exchange_cut_again(sa, before, f->len);
 }
 
 /* Of an established IKE SA: a series of key exchanges may have come to a large one. */

@@ -37,9 +37,10 @@ void reassembly_free(struct ike_reassembly *r);
 
 /* Octets of an IKE message that fit a datagram of the path's size (sa->datagram_max). */
 size_t fragment_limit(const struct ike_sa *sa);
-/* Cuts, protects each piece with an IV of its own, and fills out. inner is copied into it. */
-enum err fragment_cut(struct ike *ike, struct ike_sa *sa, const struct ike_header *h, uint8_t first,
-		      struct bytes inner, size_t limit, struct ike_flight *out);
+/* Cuts the inner payloads that f holds and protects each piece with an IV of its own. What f held
+ * of datagrams before is replaced; on errors it is unchanged. */
+enum err fragment_cut(struct ike *ike, struct ike_sa *sa, const struct ike_header *h, size_t limit,
+		      struct ike_flight *f);
 /* Cuts a message that was sent in pieces anew for a smaller limit; nothing when it would not get
  * smaller (RFC 7383 2.5.2: Total Fragments must grow). */
 void fragment_again(struct ike *ike, struct ike_sa *sa, struct ike_flight *f, size_t limit);
