@@ -68,7 +68,9 @@ static void arrive(struct sim *sim, struct sim_event *e)
 		plane_receive(sim, p, d);
 	} else if (path.natt == (path.local.port == 4500) && d->len > 1) {
 		/* one octet is a NAT keepalive, which net/ swallows */
+		const ptrdiff_t held = peer_enter();
 		ike_input(p->ike, &path, bytes_of(d->octets, d->len), peer_now(p));
+		peer_leave(p, held);
 	}
 done:
 	free(d->octets);

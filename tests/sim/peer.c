@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "sim.h"
 
 /* Certificates are judged at this time: 2027. */
@@ -11,6 +12,21 @@
 uint64_t peer_now(const struct sim_peer *p)
 {
 	return p->sim->now + p->clock_ahead;
+}
+
+ptrdiff_t peer_enter(void)
+{
+	mem_octets_mark();
+	return mem_octets_held();
+}
+
+void peer_leave(struct sim_peer *p, ptrdiff_t entered)
+{
+	const ptrdiff_t most = p->octets + mem_octets_peak() - entered;
+
+	p->octets += mem_octets_held() - entered;
+	if (most > p->octets_most)
+		p->octets_most = most;
 }
 
 static void on_send(void *ctx, const struct path *path, struct bytes datagram)
@@ -34,7 +50,9 @@ static void job_done(struct sim *sim, struct sim_event *e)
 		return;
 	}
 	p->jobs_under_way--;
+	const ptrdiff_t held = peer_enter();
 	ike_job_done(p->ike, job, peer_now(p));
+	peer_leave(p, held);
 }
 
 static void on_job(void *ctx, struct ike_job *job)
@@ -130,12 +148,15 @@ void peer_start(struct sim_peer *p)
 	sim_note(p->sim, "%s: starts", p->name);
 	p->generation++;
 	p->jobs_under_way = 0;
+	const ptrdiff_t held = peer_enter();
+	p->octets = p->octets_most = 0;
 	p->ike = ike_new(&p->settings, &p->callbacks);
 	if (p->ike == NULL)
 		abort();
 	for (size_t i = 0; i < p->n_conns; i++)
 		if (ike_connection_set(p->ike, p->conns[i], peer_now(p)))
 			sim_fail(p->sim, "%s: the connection was refused", p->name);
+	peer_leave(p, held);
 }
 
 void peer_crash(struct sim_peer *p)

@@ -175,8 +175,11 @@ static void tell_now(struct sim *sim, struct sim_event *e)
 {
 	struct told *t = e->data;
 
-	if (sim != NULL && e->peer->ike != NULL && e->generation == e->peer->generation)
+	if (sim != NULL && e->peer->ike != NULL && e->generation == e->peer->generation) {
+		const ptrdiff_t held = peer_enter();
 		ike_plane_event(e->peer->ike, &t->event, peer_now(e->peer));
+		peer_leave(e->peer, held);
+	}
 	free(t);
 }
 

@@ -14,7 +14,8 @@ struct script {
 extern const struct script scripts_handshake[], scripts_hostile[], scripts_rekey[];
 extern const struct script scripts_limits[], scripts_standing[], scripts_offers[], scripts_cells[];
 extern const size_t n_scripts_limits, n_scripts_standing, n_scripts_offers, n_scripts_cells;
-extern const struct script scripts_intermediate[];
+extern const struct script scripts_intermediate[], scripts_large[];
+extern const size_t n_scripts_large;
 extern const size_t n_scripts_intermediate;
 extern const struct script scripts_exchanges[];
 extern const size_t n_scripts_exchanges;

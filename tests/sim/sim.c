@@ -103,7 +103,9 @@ static bool step(struct sim *sim, uint64_t end)
 		return false;
 	}
 	if (p != NULL) {
+		const ptrdiff_t held = peer_enter();
 		ike_tick(p->ike, peer_now(p));
+		peer_leave(p, held);
 	} else {
 		struct sim_event now = queue_take(&sim->queue);
 		now.fire(sim, &now);

@@ -159,7 +159,8 @@ struct sim_peer {
 	struct sim_plane plane;
 	uint64_t job_min, job_max; /* how long a job takes */
 	unsigned jobs_under_way;
-	bool misbehaves; /* on purpose, by faults: what it sends is not measured */
+	ptrdiff_t octets, octets_most; /* that its engine holds, and held at most */
+	bool misbehaves;               /* on purpose, by faults: what it sends is not measured */
 	/* what it has told */
 	unsigned events[IKE_EVENT_FAILED + 1];
 	char last_failure[SIM_REASON];
@@ -170,6 +171,10 @@ uint64_t peer_now(const struct sim_peer *p);
 void peer_start(struct sim_peer *p); /* makes the engine and sets its connections */
 void peer_crash(struct sim_peer *p);
 void peer_free(struct sim_peer *p);
+/* Around each call into the engine, so that what it takes counts as this peer's. What the callbacks
+ * make within counts, too; those of a test alone take none. */
+ptrdiff_t peer_enter(void);
+void peer_leave(struct sim_peer *p, ptrdiff_t entered);
 /* The connection is p's from now on; given to the engine if there is one. */
 void peer_connection(struct sim_peer *p, struct ike_connection *c);
 /* Every IKE SA of the peer in a state; any state for -1. */

@@ -69,8 +69,11 @@ static void tell(struct sim *sim, struct sim_event *e)
 {
 	struct told *t = e->data;
 
-	if (sim != NULL && e->peer->ike != NULL && e->peer->generation == e->generation)
+	if (sim != NULL && e->peer->ike != NULL && e->peer->generation == e->generation) {
+		const ptrdiff_t held = peer_enter();
 		ike_stream_event(e->peer->ike, &t->event, peer_now(e->peer));
+		peer_leave(e->peer, held);
+	}
 	free(t);
 }
 
@@ -129,7 +132,9 @@ static void arrive(struct sim *sim, struct sim_event *e)
 					       .esp = true};
 		plane_receive(sim, p, &d);
 	} else {
+		const ptrdiff_t held = peer_enter();
 		ike_input(p->ike, &path, bytes_of(f->octets, f->len), peer_now(p));
+		peer_leave(p, held);
 	}
 done:
 	free(f->octets);
