@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/pki.h"
 #include "cli/show.h"
 #include "daemon/check.h"
 #include "daemon/parent.h"
@@ -34,6 +35,7 @@ static int run_log(const struct arguments *a, const char *name);
 static int run_check(const struct arguments *a, const char *name);
 static int run_version(const struct arguments *a, const char *name);
 static int run_fault(const struct arguments *a, const char *name);
+static int run_pki(const struct arguments *a, const char *name);
 static int run_help(const struct arguments *a, const char *name);
 
 static const struct command commands[] = {
@@ -52,6 +54,8 @@ static const struct command commands[] = {
     {"log", 0, 0, run_log, "", "Follow the log."},
     {"stats", 0, 0, run_simple, "", "Show counters of the whole daemon."},
     {"version", 0, 0, run_version, "", "Show the version of postern and of posternd."},
+    {"pki", 0, 100, run_pki, "init | issue | show | revoke | crl ...",
+     "Be a small CA: make keys and certificates, and take them back."},
     {"fault", 1, 4, run_fault, "list | set NAME [ARG [COUNT]] | clear",
      "Switch faults on and off in a posternd that was built for tests."},
     {"help", 0, 1, run_help, "[COMMAND]", "Say more."},
@@ -312,9 +316,21 @@ static int wrong_words(const struct command *c)
 	return EXIT_USAGE;
 }
 
-static int run_help(const struct arguments *a, const char *name)
+/* Its verbs have options of their own, hence main() goes there before it reads all of them. */
+static int run_pki(const struct arguments *a, const char *name)
 {
 	(void)name;
+	return pki_main(a->n_words + 1, a->words - 1, a->json);
+}
+
+static int run_help(const struct arguments *a, const char *name)
+{
+	char help[] = "help";
+	char *pki_help[] = {NULL, help, NULL};
+
+	(void)name;
+	if (a->n_words == 1 && strcmp(a->words[0], "pki") == 0)
+		return pki_main(2, pki_help, a->json);
 	if (a->n_words == 0) {
 		print_usage(stdout);
 		return EXIT_OK;
@@ -339,8 +355,8 @@ static bool read_seconds(const char *text, unsigned *out)
 	return true;
 }
 
-/* -1: go on; else the exit status. */
-static int read_options(int argc, char **argv, struct arguments *a)
+/* -1: go on; else the exit status. With first, stops at the first word that is no option. */
+static int read_options(int argc, char **argv, bool first, struct arguments *a)
 {
 	enum { OPT_RUN_DIR = 256, OPT_JSON, OPT_NO_WAIT, OPT_TIMEOUT };
 	static const struct option longs[] = {
@@ -354,7 +370,7 @@ static int read_options(int argc, char **argv, struct arguments *a)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, first ? "+hV" : "hV", longs, NULL)) != -1) {
 		switch (c) {
 		case OPT_RUN_DIR:
 			a->run_dir = optarg;
@@ -388,8 +404,12 @@ static int read_options(int argc, char **argv, struct arguments *a)
 int main(int argc, char **argv)
 {
 	struct arguments a = {.run_dir = RUN_DIR_DEFAULT};
-	int status = read_options(argc, argv, &a);
+	int status = read_options(argc, argv, true, &a);
 
+	if (status < 0 && (optind == argc || strcmp(argv[optind], "pki") != 0)) {
+		optind = 0; /* once more from the start, with the options after the command */
+		status = read_options(argc, argv, false, &a);
+	}
 	if (status >= 0)
 		return status;
 	if (optind == argc) {
