@@ -83,7 +83,7 @@ static void round_trip(enum esp_backend from, enum esp_backend to)
 	if (a == NULL || b == NULL) {
 		esp_engine_free(a);
 		esp_engine_free(b);
-		print_message("no ipsec-mb on this machine\n");
+		print_message("skipping: ipsec-mb does not run on this machine\n");
 		skip();
 	}
 	assert_in_range(n, 20, SUITES_MAX);
@@ -136,8 +136,10 @@ static void same_packets(void **state)
 	struct esp_engine *mb = engine(ESP_BACKEND_IPSEC_MB, &mb_state);
 
 	(void)state;
-	if (mb == NULL)
+	if (mb == NULL) {
+		print_message("skipping: ipsec-mb does not run on this machine\n");
 		skip();
+	}
 	esp_engine_free(mb);
 	for (size_t i = 0; i < n; i++) {
 		struct protect_suite s = test_suite_of(&suites[i]);

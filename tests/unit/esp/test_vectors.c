@@ -150,12 +150,18 @@ static void run_job(const struct esp_transform *t, struct esp_engine *e, struct 
 	t->forget(expanded);
 }
 
+static void skip_backend(void)
+{
+	print_message("skipping: ipsec-mb does not run on this machine\n");
+	skip();
+}
+
 static void jobs_of(enum esp_backend backend)
 {
 	struct esp_engine *e = esp_engine_new(backend, NULL);
 
 	if (e == NULL)
-		skip();
+		skip_backend();
 	for (size_t i = 0; i < TEST_COUNT(vectors); i++) {
 		struct wire w;
 
@@ -284,7 +290,7 @@ static void cbc_packets(enum esp_backend backend)
 		size_t len = unhex(cbc[i].payload, payload, sizeof(payload));
 
 		if (e == NULL)
-			skip();
+			skip_backend();
 		current = &cbc[i];
 		unhex(cbc[i].key, keys, 16);
 		memset(keys + 16, 0x5a, 32);
@@ -351,7 +357,7 @@ static void hmac_coverage(enum esp_backend backend)
 	}
 	crypto_free(c);
 	if (e == NULL)
-		skip();
+		skip_backend();
 	esp_engine_free(e);
 }
 
