@@ -1,7 +1,6 @@
 /* The data plane process: one loop between the TUN device, UDP 4500, protocol 50 and the ike
- * process. It is handed open descriptors, runs without privileges, and outlives an ike process that
- * crashes: the parent keeps a copy of the other end of `control`, so that traffic goes on and a new
- * ike process takes the same end over. When every holder of that end is gone the loop ends.
+ * process. It is handed open descriptors and runs without privileges. The ike process alone holds
+ * the other end of `control`: when that process ends, the loop ends, and with it the traffic.
  *
  * System calls after plane_new(), for the seccomp filter: read, writev, recvfrom, recvmsg,
  * recvmmsg, sendto, sendmmsg, epoll_wait, epoll_ctl, poll, setsockopt (IP_MTU_DISCOVER and
