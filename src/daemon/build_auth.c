@@ -7,6 +7,9 @@
 #include "pki/certificate.h"
 #include "pki/trust.h"
 
+/* A chain of ours, and above each of its certificates what a path may have. */
+#define ANSWERS_MAX (CERTIFICATES_MAX + CHAIN_DEPTH_MAX)
+
 static enum err complain(struct building *b, const struct config_value *v, const char *what,
 			 const char *reason)
 {
@@ -34,21 +37,6 @@ static const struct key_info *find_key(struct building *b, const struct config_v
 	return &k->info;
 }
 
-static enum err take_key(struct building *b, const struct config_section *s,
-			 struct ike_connection *c, const struct key_info **info)
-{
-	const struct config_value *v = config_get(s, "key");
-
-	if (v == NULL)
-		return ERR_SYNTAX;
-	*info = find_key(b, v);
-	if (*info == NULL)
-		return ERR_NOT_FOUND;
-	c->local_auth.key_type = (*info)->type;
-	c->local_auth.key = mem_text(v->text);
-	return c->local_auth.key != NULL ? ERR_NONE : ERR_NO_MEMORY;
-}
-
 static bool same_key(const struct certificate *cert, struct bytes spki)
 {
 	uint8_t *der = NULL;
@@ -62,37 +50,78 @@ static bool same_key(const struct certificate *cert, struct bytes spki)
 	return same;
 }
 
-/* Our chain: parsed to be checked, sent as DER. */
-static enum err take_chain(struct building *b, const struct config_section *s,
-			   struct ike_connection *c, const struct key_info *key)
+/* The key among those of `key = ...` that belongs to the certificate; NULL and an error when there
+ * is none. */
+static const struct config_value *key_of(struct building *b, const struct config_section *s,
+					 const struct config_value *cert,
+					 const struct certificate *c, enum key_type *type)
 {
-	struct certificate *certs[CERTIFICATES_MAX];
-	size_t n = 0;
-	const char *reason = "";
-	char words[TRUST_REASON_MAX];
-	const struct config_value *v = config_get(s, "cert");
+	bool all = true;
 
-	if (v == NULL)
-		return ERR_SYNTAX;
-	enum err e =
-	    certificates_parse(certs, CERTIFICATES_MAX, &n, file_octets(b, v->text), &reason);
-	if (e != ERR_NONE)
-		return complain(b, v, "certificates in PEM", reason);
-	if (!same_key(certs[0], key->spki))
-		e = complain(b, v, "the certificate of the key",
-			     "the first certificate holds another public key");
-	else if (!certificate_matches(certs[0], c->local_id, words, sizeof(words)))
-		e = complain(b, v, "a certificate for local-id", words);
-	c->local_auth.certs = mem_new(n * sizeof(*c->local_auth.certs));
-	if (c->local_auth.certs == NULL)
-		e = ERR_NO_MEMORY;
-	for (size_t i = 0; i < n && e == ERR_NONE; i++) {
+	for (const struct config_value *v = config_get(s, "key"); v != NULL;
+	     v = config_get_next(v)) {
+		const struct key_info *info = find_key(b, v);
+		if (info != NULL && same_key(c, info->spki)) {
+			*type = info->type;
+			return v;
+		}
+		all &= info != NULL;
+	}
+	if (all)
+		(void)complain(b, cert, "the certificate of a key",
+			       config_get_next(config_get(s, "key")) == NULL
+				   ? "the first certificate holds another public key"
+				   : "the first certificate holds another public key than each of "
+				     "the keys");
+	return NULL;
+}
+
+/* Copies what is sent, and by which hashes in a CERTREQ it is asked for. */
+static enum err put_chain(struct ike_credential *to, struct certificate *const *certs, size_t n,
+			  const struct trust *t)
+{
+	const struct own_chain chain = {(const struct certificate *const *)certs, n};
+
+	to->certs = mem_new(n * sizeof(*to->certs));
+	to->answers = mem_new((size_t)ANSWERS_MAX * CERTIFICATE_SPKI_HASH_LEN);
+	if (to->certs == NULL || to->answers == NULL)
+		return ERR_NO_MEMORY;
+	to->n_answers = certreq_answers(t, &chain, to->answers, ANSWERS_MAX);
+	for (size_t i = 0; i < n; i++) {
 		struct bytes der = certificate_der(certs[i]);
 		uint8_t *copy = mem_copy(der);
 		if (copy == NULL)
-			e = ERR_NO_MEMORY;
-		else
-			c->local_auth.certs[c->local_auth.n_certs++] = bytes_of(copy, der.n);
+			return ERR_NO_MEMORY;
+		to->certs[to->n_certs++] = bytes_of(copy, der.n);
+	}
+	return ERR_NONE;
+}
+
+/* One of our chains, parsed to be checked, and its key. */
+static enum err take_chain(struct building *b, const struct config_section *s,
+			   const struct config_value *v, struct ike_connection *c)
+{
+	struct certificate *certs[CERTIFICATES_MAX];
+	struct ike_credential *to = &c->local_auth.credentials[c->local_auth.n_credentials];
+	size_t n = 0;
+	const char *reason = "";
+	char words[TRUST_REASON_MAX];
+	enum err e =
+	    certificates_parse(certs, CERTIFICATES_MAX, &n, file_octets(b, v->text), &reason);
+
+	if (e != ERR_NONE)
+		return complain(b, v, "certificates in PEM", reason);
+	c->local_auth.n_credentials++;
+	const struct config_value *key = key_of(b, s, v, certs[0], &to->key_type);
+	if (key == NULL)
+		e = ERR_SYNTAX;
+	else if (!certificate_matches(certs[0], c->local_id, words, sizeof(words)))
+		e = complain(b, v, "a certificate for local-id", words);
+	else
+		e = put_chain(to, certs, n, c->remote_auth.trust);
+	if (e == ERR_NONE) {
+		to->key = mem_text(key->text);
+		e = to->key != NULL ? ERR_NONE : ERR_NO_MEMORY;
 	}
 	for (size_t i = 0; i < n; i++)
 		certificate_free(certs[i]);
@@ -180,47 +209,63 @@ static enum err take_cas(struct building *b, const struct config_section *s,
 	return e;
 }
 
-static enum err take_remote_key(struct building *b, const struct config_section *s,
-				struct ike_connection *c)
+static enum err take_remote_keys(struct building *b, const struct config_section *s,
+				 struct ike_connection *c)
 {
+	struct ike_remote_auth *a = &c->remote_auth;
 	const char *reason = "";
-	const struct config_value *v = config_get(s, "remote-pubkey");
 
-	if (v == NULL)
-		return ERR_SYNTAX;
-	enum err e = public_key_parse(&c->remote_auth.key, file_octets(b, v->text), &reason);
-	if (e != ERR_NONE)
-		return complain(b, v, "a public key in PEM", reason);
+	a->keys = mem_new(IKE_CREDENTIALS_MAX * sizeof(struct public_key *));
+	if (a->keys == NULL)
+		return ERR_NO_MEMORY;
+	for (const struct config_value *v = config_get(s, "remote-pubkey"); v != NULL;
+	     v = config_get_next(v)) {
+		struct public_key *key = NULL;
+		enum err e = public_key_parse(&key, file_octets(b, v->text), &reason);
+		if (e != ERR_NONE)
+			return complain(b, v, "a public key in PEM", reason);
+		a->keys[a->n_keys++] = key;
+	}
 	return ERR_NONE;
 }
 
 /* For auth = pubkey what is sent as certificate is our SubjectPublicKeyInfo (RFC 7670). */
-static enum err take_own_spki(struct ike_connection *c, const struct key_info *key)
+static enum err take_own_spki(struct building *b, const struct config_value *v,
+			      struct ike_connection *c)
 {
-	c->local_auth.certs = mem_new(sizeof(*c->local_auth.certs));
-	uint8_t *copy = mem_copy(key->spki);
-	if (c->local_auth.certs == NULL || copy == NULL) {
+	const struct key_info *info = find_key(b, v);
+	struct ike_credential *to = &c->local_auth.credentials[c->local_auth.n_credentials];
+
+	if (info == NULL)
+		return ERR_NOT_FOUND;
+	c->local_auth.n_credentials++;
+	uint8_t *copy = mem_copy(info->spki);
+	to->key_type = info->type;
+	to->key = mem_text(v->text);
+	to->certs = mem_new(sizeof(*to->certs));
+	if (to->certs == NULL || copy == NULL || to->key == NULL) {
 		mem_free(copy);
 		return ERR_NO_MEMORY;
 	}
-	c->local_auth.certs[c->local_auth.n_certs++] = bytes_of(copy, key->spki.n);
+	to->certs[to->n_certs++] = bytes_of(copy, info->spki.n);
 	return ERR_NONE;
 }
 
 enum err build_auth(struct building *b, const struct config_section *s, struct ike_connection *c)
 {
-	const struct key_info *key = NULL;
-	enum err e = take_key(b, s, c, &key);
-	enum err e2;
+	const bool by_cert = c->local_auth.kind == IKE_AUTH_BY_CERT;
+	enum err all = by_cert ? take_cas(b, s, c) : take_remote_keys(b, s, c);
 
-	if (c->local_auth.kind == IKE_AUTH_BY_CERT) {
-		if (e == ERR_NONE)
-			e = take_chain(b, s, c, key);
-		e2 = take_cas(b, s, c);
-	} else {
-		if (e == ERR_NONE)
-			e = take_own_spki(c, key);
-		e2 = take_remote_key(b, s, c);
+	c->local_auth.credentials =
+	    mem_new(IKE_CREDENTIALS_MAX * sizeof(*c->local_auth.credentials));
+	if (c->local_auth.credentials == NULL)
+		return ERR_NO_MEMORY;
+	/* config_check() has counted them. */
+	for (const struct config_value *v = config_get(s, by_cert ? "cert" : "key"); v != NULL;
+	     v = config_get_next(v)) {
+		enum err e = by_cert ? take_chain(b, s, v, c) : take_own_spki(b, v, c);
+		if (all == ERR_NONE)
+			all = e;
 	}
-	return e != ERR_NONE ? e : e2;
+	return all;
 }

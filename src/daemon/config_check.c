@@ -6,6 +6,7 @@
 #include "daemon/config.h"
 #include "daemon/tidy.h"
 #include "esp/dataplane.h"
+#include "ike/connection.h"
 
 /* A key in a table that knows what was there before. */
 struct seen {
@@ -111,6 +112,26 @@ static void check_auth(const struct config_section *s, struct errors *e)
 	}
 }
 
+/* A key for each certificate, and not too many of either. */
+static void check_credentials(const struct config_section *s, struct errors *e)
+{
+	static const char *const words[] = {"cert", "key", "remote-pubkey"};
+	unsigned n[3] = {0};
+
+	for (size_t i = 0; i < 3; i++) {
+		for (const struct config_value *v = config_get(s, words[i]); v != NULL;
+		     v = config_get_next(v)) {
+			if (++n[i] == IKE_CREDENTIALS_MAX + 1)
+				errors_expected(e, v->line, v->text, "at most %d files in %s",
+						IKE_CREDENTIALS_MAX, words[i]);
+		}
+	}
+	if (n[0] != 0 && n[1] != 0 && n[0] != n[1])
+		errors_expected(e, config_get(s, "key")->line, config_get(s, "key")->text,
+				"as many keys as certificates, %u and not %u, in connection \"%s\"",
+				n[0], n[1], s->title);
+}
+
 static void check_families(const struct config_section *s, struct errors *e)
 {
 	struct addr local = {0}, remote = {0};
@@ -179,6 +200,7 @@ static void check_connection(const struct config_section *s, struct table *title
 				"another name: a connection of this name ends in line %u", before);
 	check_required(s, e);
 	check_auth(s, e);
+	check_credentials(s, e);
 	check_families(s, e);
 	if (s->children == NULL)
 		errors_expected(e, s->line, "}", "a child before the end of connection \"%s\"",

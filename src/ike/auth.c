@@ -65,20 +65,29 @@ static enum err prove_by_psk(struct ike_sa *sa, struct ike_job *job)
 	return e ? e : identity_set(&job->remote, remote);
 }
 
-static enum err prove_by_key(struct ike_sa *sa, struct ike_job *job, const char **why)
+static enum err prove_by_key(struct ike *ike, struct ike_sa *sa, struct ike_job *job,
+			     const char **why)
 {
-	const struct ike_local_auth *a = &sa->config->local_auth;
+	const struct ike_credential *c;
+	bool passed_over;
 
-	job->scheme = signature_choose(a->key_type, sa->setup->peer_hashes,
-				       sa->config->allow_weak_signatures);
-	if (job->scheme == NULL) {
+	c = credential_choose(&sa->config->local_auth, &sa->setup->hints,
+			      sa->config->allow_weak_signatures, &job->scheme, &passed_over);
+	if (c == NULL) {
 		*why = "the peer can check no signature that our key makes: it announced no hash "
 		       "algorithm that fits (RFC 7427)";
 		return ERR_UNSUPPORTED;
 	}
+	if (passed_over)
+		sa_log(ike, sa, LOG_NOTE,
+		       "the peer's list of authentication methods (RFC 9593) has none that our "
+		       "keys can do; trying %s",
+		       job->scheme->name);
+	sa_log(ike, sa, LOG_DEBUG, "signing with %s as %s", c->key, job->scheme->name);
+	sa->setup->credential = c;
 	sa->setup->auth_method = job->scheme->auth_method;
 	sa->setup->scheme = job->scheme;
-	job->key = mem_text(a->key);
+	job->key = mem_text(c->key);
 	return job->key == NULL ? ERR_NO_MEMORY : ERR_NONE;
 }
 
@@ -95,7 +104,7 @@ enum err auth_prove(struct ike *ike, struct ike_sa *sa, auth_then *then, const c
 	id_write(&w, sa->local_id->type, identity_bytes(sa->local_id));
 	enum err e = octets_of(ike, sa, sa->initiator, writer_bytes_so_far(&w), job);
 	if (e == ERR_NONE)
-		e = psk ? prove_by_psk(sa, job) : prove_by_key(sa, job, why);
+		e = psk ? prove_by_psk(sa, job) : prove_by_key(ike, sa, job, why);
 	if (e) {
 		ike_job_free(job);
 		return e;
@@ -123,15 +132,16 @@ void auth_id_write(struct ike_sa *sa, struct message *m)
 void auth_cert_write(struct ike_sa *sa, struct message *m)
 {
 	const struct ike_local_auth *a = &sa->config->local_auth;
+	const struct ike_credential *c = sa->setup->credential;
 	const uint8_t encoding =
 	    a->kind == IKE_AUTH_BY_CERT ? CERT_X509_SIGNATURE : CERT_RAW_PUBLIC_KEY;
 
 	/* RFC 7296 3.7: CERTREQ is honoured; without one a raw key is known to the peer anyway. */
-	if (a->kind == IKE_AUTH_BY_PSK || !(sa->setup->cert_wanted || a->always_send_cert))
+	if (c == NULL || !(sa->setup->cert_wanted || a->always_send_cert))
 		return;
 	/* RFC 7296 3.6: the first one holds the key that signs. */
-	for (size_t i = 0; i < a->n_certs; i++) {
-		cert_write(message_payload_begin(m, PAYLOAD_CERT), encoding, a->certs[i]);
+	for (size_t i = 0; i < c->n_certs; i++) {
+		cert_write(message_payload_begin(m, PAYLOAD_CERT), encoding, c->certs[i]);
 		message_payload_end(m);
 	}
 }
@@ -155,6 +165,14 @@ void auth_certreq_write(const struct ike_connection *c, struct message *m)
 		trust_write_certreq(c->remote_auth.trust, w);
 	}
 	message_payload_end(m);
+}
+
+void auth_certreq_read(struct ike_sa *sa, const struct payloads *ps)
+{
+	for (const struct payload *p = NULL; (p = payloads_next(ps, PAYLOAD_CERTREQ, p)) != NULL;) {
+		sa->setup->cert_wanted = true;
+		credential_note_certreq(&sa->setup->hints, p->body);
+	}
 }
 
 enum err auth_peer_id(struct ike_sa *sa, const struct payload *id)
@@ -228,7 +246,7 @@ static enum err check_by_key(struct ike_sa *sa, const struct payloads *ps,
 	}
 	/* RFC 7427 3: both sides have listed hash algorithms, so that method 14 MUST be used; the
 	 * older methods would choose their hash without regard to the lists. */
-	if (part->method != AUTH_DIGITAL_SIGNATURE && sa->setup->peer_hashes != 0 &&
+	if (part->method != AUTH_DIGITAL_SIGNATURE && sa->setup->hints.hashes != 0 &&
 	    !sa->config->allow_weak_signatures) {
 		*why = "the peer signs by an old method, though it announced hash algorithms (RFC "
 		       "7427)";

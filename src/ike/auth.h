@@ -22,6 +22,8 @@ void auth_cert_write(struct ike_sa *sa, struct message *m);
 void auth_proof_write(struct ike_sa *sa, struct message *m);
 /* CERTREQ payloads for what we demand of the peer; nothing when that is no certificate. */
 void auth_certreq_write(const struct ike_connection *c, struct message *m);
+/* Takes the peer's. */
+void auth_certreq_read(struct ike_sa *sa, const struct payloads *ps);
 
 /* Reads the peer's ID payload into setup->peer_id and keeps its body. */
 enum err auth_peer_id(struct ike_sa *sa, const struct payload *id);

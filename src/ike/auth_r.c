@@ -245,7 +245,7 @@ void auth_request(struct ike *ike, struct ike_sa *sa)
 		return;
 	}
 	sa_set_conn(ike, sa, conn, conn->config);
-	sa->setup->cert_wanted = payloads_find(ps, PAYLOAD_CERTREQ) != NULL;
+	auth_certreq_read(sa, ps);
 	if (auth_local_id(sa) || auth_check(ike, sa, ps, auth_verified, &why))
 		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
 }

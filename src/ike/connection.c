@@ -28,10 +28,24 @@ struct ike_connection *ike_connection_hold(struct ike_connection *c)
 
 static void clear_local(struct ike_local_auth *a)
 {
-	for (size_t i = 0; i < a->n_certs; i++)
-		mem_free((void *)(uintptr_t)a->certs[i].p);
-	mem_free(a->certs);
-	mem_free(a->key);
+	for (size_t i = 0; i < a->n_credentials; i++) {
+		struct ike_credential *c = &a->credentials[i];
+
+		for (size_t k = 0; k < c->n_certs; k++)
+			mem_free((void *)(uintptr_t)c->certs[k].p);
+		mem_free(c->certs);
+		mem_free(c->answers);
+		mem_free(c->key);
+	}
+	mem_free(a->credentials);
+}
+
+static void clear_remote(struct ike_remote_auth *a)
+{
+	for (size_t i = 0; i < a->n_keys; i++)
+		public_key_free(a->keys[i]);
+	mem_free(a->keys);
+	/* trust is shared and its owner's. */
 }
 
 static void clear_child(struct ike_child_config *c)
@@ -49,8 +63,7 @@ void ike_connection_release(struct ike_connection *c)
 		clear_child(&c->children[i]);
 	mem_free(c->children);
 	clear_local(&c->local_auth);
-	public_key_free(c->remote_auth.key);
-	/* remote_auth.trust is shared and its owner's. */
+	clear_remote(&c->remote_auth);
 	identity_free(c->local_id);
 	identity_free(c->remote_id);
 	mem_free(c->name);
@@ -66,23 +79,31 @@ const struct ike_child_config *ike_connection_child(const struct ike_connection 
 	return NULL;
 }
 
+static bool credential_same(const struct ike_credential *a, const struct ike_credential *b)
+{
+	if (strcmp(a->key, b->key) != 0 || a->key_type != b->key_type || a->n_certs != b->n_certs)
+		return false;
+	for (size_t i = 0; i < a->n_certs; i++)
+		if (!bytes_equal(a->certs[i], b->certs[i]))
+			return false;
+	return true;
+}
+
 static bool auth_same(const struct ike_connection *a, const struct ike_connection *b)
 {
 	const struct ike_local_auth *x = &a->local_auth, *y = &b->local_auth;
+	const struct ike_remote_auth *p = &a->remote_auth, *q = &b->remote_auth;
 
-	if (x->kind != y->kind || a->remote_auth.kind != b->remote_auth.kind)
+	if (x->kind != y->kind || p->kind != q->kind || x->n_credentials != y->n_credentials ||
+	    p->n_keys != q->n_keys)
 		return false;
-	if ((x->key == NULL) != (y->key == NULL) || (x->key != NULL && strcmp(x->key, y->key) != 0))
-		return false;
-	if (x->n_certs != y->n_certs)
-		return false;
-	for (size_t i = 0; i < x->n_certs; i++)
-		if (!bytes_equal(x->certs[i], y->certs[i]))
+	for (size_t i = 0; i < x->n_credentials; i++)
+		if (!credential_same(&x->credentials[i], &y->credentials[i]))
 			return false;
-	if ((a->remote_auth.key == NULL) != (b->remote_auth.key == NULL))
-		return false;
-	return a->remote_auth.key == NULL ||
-	       public_key_equal(a->remote_auth.key, b->remote_auth.key);
+	for (size_t i = 0; i < p->n_keys; i++)
+		if (!public_key_equal(p->keys[i], q->keys[i]))
+			return false;
+	return true;
 }
 
 static bool identity_same(const struct identity *a, const struct identity *b)

@@ -38,21 +38,32 @@ enum ike_childless {
 
 enum ike_start { IKE_START_MANUAL, IKE_START_AUTO, IKE_START_ON_TRAFFIC };
 
-/* How we prove who we are. */
-struct ike_local_auth {
-	enum ike_auth_kind kind;
-	char *key; /* the private key's name in the keystore; not for PSK */
+#define IKE_CREDENTIALS_MAX 8 /* of ours, and keys of a peer's, in one connection */
+
+/* A private key of ours, and the public things that go with it. */
+struct ike_credential {
+	char *key; /* its name in the keystore */
 	enum key_type key_type;
 	struct bytes *certs; /* DER, ours first; for pubkey one SubjectPublicKeyInfo. Owned. */
 	size_t n_certs;
+	uint8_t *answers; /* the hashes in a CERTREQ that ask for it, 20 octets each; owned */
+	size_t n_answers;
+};
+
+/* How we prove who we are. */
+struct ike_local_auth {
+	enum ike_auth_kind kind;
+	struct ike_credential *credentials; /* best first; none for PSK. Owned. */
+	size_t n_credentials;
 	bool always_send_cert; /* also when the peer asked for none */
 };
 
 /* What we demand of the peer. */
 struct ike_remote_auth {
 	enum ike_auth_kind kind;
-	struct trust *trust;    /* CAs; shared and counted by its owner */
-	struct public_key *key; /* for pubkey; owned */
+	struct trust *trust;      /* CAs; shared and counted by its owner */
+	struct public_key **keys; /* for pubkey: any of them; owned */
+	size_t n_keys;
 };
 
 struct ike_child_config {

@@ -5,6 +5,7 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/auth.h"
 #include "ike/exchanges.h"
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
@@ -359,7 +360,7 @@ void init_response(struct ike *ike, struct ike_sa *sa, const struct path *path,
 		return;
 	bool natd = init_natd_read(ike, sa, path, h, &ps);
 	ext_read(ike, sa, AT_INIT_RESPONSE, &ps);
-	sa->setup->cert_wanted = payloads_find(&ps, PAYLOAD_CERTREQ) != NULL;
+	auth_certreq_read(sa, &ps);
 	tasks_free(sa);
 	sa->state = SA_AUTH;
 	sa->send_id = 1;

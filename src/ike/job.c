@@ -238,18 +238,6 @@ static enum err check_certificates(struct ike_job *job, int64_t wall_time,
 			    : refuse(job, "the peer's certificate has a key of unknown type");
 }
 
-static enum err check_raw_key(struct ike_job *job, const struct public_key **key)
-{
-	static const struct trust_policy policy;
-	const struct public_key *configured = job->connection->remote_auth.key;
-
-	if (configured == NULL)
-		return refuse(job, "no public key is configured for this peer");
-	*key = configured;
-	return trust_check_key(&policy, configured, &configured, 1, job->reason,
-			       sizeof(job->reason));
-}
-
 /* What the AUTH payload says of itself, before anything is computed: known, allowed, offered (RFC
  * 7427 3). */
 static enum err check_scheme(struct ike_job *job, struct bytes *signature)
@@ -264,6 +252,42 @@ static enum err check_scheme(struct ike_job *job, struct bytes *signature)
 	    (job->hashes & (UINT32_C(1) << job->scheme->hash)) == 0)
 		return refuse(job, "the peer's signature uses a hash that we did not offer");
 	return ERR_NONE;
+}
+
+/* With this key, which is believed. */
+static enum err verify_with(struct ike_job *job, const struct public_key *key,
+			    struct bytes signature)
+{
+	enum err e;
+
+	if (!signature_fits(job->scheme, public_key_type(key)))
+		return refuse(job, "the peer's signature algorithm does not fit its key");
+	e = signature_verify(key, job->scheme, signature, bytes_of(job->octets, job->octets_len));
+	if (e != ERR_NONE)
+		snprintf(job->reason, sizeof(job->reason), "the peer's signature does not hold");
+	return e;
+}
+
+/* RFC 7670 3: only a key that the configuration names is believed, so that the one which the peer
+ * sends decides nothing. With several, whichever made the signature. */
+static enum err verify_by_raw_keys(struct ike_job *job, struct bytes signature)
+{
+	static const struct trust_policy policy;
+	const struct ike_remote_auth *a = &job->connection->remote_auth;
+	enum err e = refuse(job, "no public key is configured for this peer");
+	bool fits = false;
+
+	for (size_t i = 0; i < a->n_keys && e != ERR_NONE; i++) {
+		const struct public_key *key = a->keys[i];
+
+		if (fits && !signature_fits(job->scheme, public_key_type(key)))
+			continue;
+		fits |= signature_fits(job->scheme, public_key_type(key));
+		e = trust_check_key(&policy, key, &key, 1, job->reason, sizeof(job->reason));
+		if (e == ERR_NONE)
+			e = verify_with(job, key, signature);
+	}
+	return e;
 }
 
 static enum err verify(struct ike_job *job, int64_t wall_time)
@@ -283,23 +307,15 @@ static enum err verify(struct ike_job *job, int64_t wall_time)
 	switch (job->connection->remote_auth.kind) {
 	case IKE_AUTH_BY_CERT:
 		e = check_certificates(job, wall_time, certs, &n, &key);
+		if (e == ERR_NONE)
+			e = verify_with(job, key, signature);
 		break;
 	case IKE_AUTH_BY_PUBKEY:
-		e = check_raw_key(job, &key);
+		e = verify_by_raw_keys(job, signature);
 		break;
 	case IKE_AUTH_BY_PSK:
 		e = refuse(job, "the peer signs, but must have the pre-shared key");
 		break;
-	}
-	if (e == ERR_NONE && !signature_fits(job->scheme, public_key_type(key)))
-		e = refuse(job, "the peer's signature algorithm does not fit its key");
-	if (e == ERR_NONE) {
-		e = signature_verify(key, job->scheme, signature,
-				     bytes_of(job->octets, job->octets_len));
-		job->proof_failed = e != ERR_NONE;
-		if (e != ERR_NONE)
-			snprintf(job->reason, sizeof(job->reason),
-				 "the peer's signature does not hold");
 	}
 	for (size_t i = 0; i < n; i++)
 		certificate_free(certs[i]);

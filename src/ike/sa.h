@@ -3,6 +3,7 @@
 #ifndef POSTERN_IKE_SA_H
 #define POSTERN_IKE_SA_H
 
+#include "ike/credential.h"
 #include "ike/engine.h"
 #include "ike/flight.h"
 #include "ike/keymat.h"
@@ -48,7 +49,8 @@ struct ike_setup {
 	unsigned cookie_tries;
 	uint16_t
 	    noted_error; /* an unauthenticated error notify, believed only when time is up (N8) */
-	uint32_t peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, bits 1 << HASH_* (RFC 7427 4) */
+	struct credential_hints hints;           /* what the peer can check */
+	const struct ike_credential *credential; /* of config, that signs; NULL: none yet */
 	/* IKE_INTERMEDIATE (ext/intermediate.c): the chains of RFC 9242 3.3.2 */
 	uint8_t int_auth_i[PRF_MAX], int_auth_r[PRF_MAX];
 	bool has_int_auth_i, has_int_auth_r;

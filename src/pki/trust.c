@@ -418,19 +418,6 @@ void trust_write_certreq(const struct trust *t, struct writer *w)
 		writer_bytes(w, bytes_of(t->cas[i]->spki_hash, CERTIFICATE_SPKI_HASH_LEN));
 }
 
-static bool asked_for(struct bytes hashes, const struct certificate *c)
-{
-	struct reader r = reader_of(hashes);
-
-	while (reader_left(&r) >= CERTIFICATE_SPKI_HASH_LEN) {
-		struct bytes one = reader_take(&r, CERTIFICATE_SPKI_HASH_LEN);
-
-		if (bytes_equal(one, bytes_of(c->spki_hash, CERTIFICATE_SPKI_HASH_LEN)))
-			return true;
-	}
-	return false;
-}
-
 /* The configured CA that issued c, when c is not its own issuer. */
 static const struct certificate *issuer_of(const struct trust *t, const struct certificate *c)
 {
@@ -441,30 +428,20 @@ static const struct certificate *issuer_of(const struct trust *t, const struct c
 	return NULL;
 }
 
-static bool chain_fits(const struct trust *t, struct bytes hashes, const struct own_chain *chain)
+size_t certreq_answers(const struct trust *t, const struct own_chain *chain, uint8_t *hashes,
+		       size_t cap)
 {
-	const struct certificate *above;
+	struct writer w = writer_of(hashes, cap * CERTIFICATE_SPKI_HASH_LEN);
 
 	for (size_t i = 0; i < chain->n; i++) {
-		if (asked_for(hashes, chain->certs[i]))
-			return true;
-		above = issuer_of(t, chain->certs[i]);
-		for (size_t up = 0; above != NULL && up < CHAIN_DEPTH_MAX; up++) {
-			if (asked_for(hashes, above))
-				return true;
-			above = issuer_of(t, above);
+		const struct certificate *c = chain->certs[i];
+
+		for (size_t up = 0; c != NULL && up <= CHAIN_DEPTH_MAX; up++) {
+			if (w.n == w.cap)
+				break;
+			writer_bytes(&w, bytes_of(c->spki_hash, CERTIFICATE_SPKI_HASH_LEN));
+			c = issuer_of(t, c);
 		}
 	}
-	return false;
-}
-
-int certreq_choose(const struct trust *t, struct bytes hashes, const struct own_chain *chains,
-		   size_t n)
-{
-	if (hashes.n % CERTIFICATE_SPKI_HASH_LEN != 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (hashes.n == 0 || chain_fits(t, hashes, &chains[i]))
-			return (int)i;
-	return -1;
+	return w.n / CERTIFICATE_SPKI_HASH_LEN;
 }

@@ -63,11 +63,10 @@ struct own_chain {
 	size_t n;
 };
 
-/* Which of our chains the peer's CERTREQ (encoding 4, its hashes without the encoding octet; empty:
- * any) asks for: its index, or -1 when none fits. A chain fits when a hash is that of one of its
- * certificates or of a configured CA above it. t may be NULL. ERR_SYNTAX data (no multiple of 20)
- * fits none. */
-int certreq_choose(const struct trust *t, struct bytes hashes, const struct own_chain *chains,
-		   size_t n);
+/* The hashes in a CERTREQ of encoding 4 that ask for our chain: those of its certificates, and of
+ * the configured CAs above them. t may be NULL. Writes at most cap of CERTIFICATE_SPKI_HASH_LEN
+ * octets each; returns how many. */
+size_t certreq_answers(const struct trust *t, const struct own_chain *chain, uint8_t *hashes,
+		       size_t cap);
 
 #endif

@@ -127,27 +127,48 @@ static struct private_key *key_of(const struct sim_peer *p, enum sim_auth auth)
 	return auth == SIM_ED25519 ? ed25519_key(p->index) : ecdsa_key(p->index);
 }
 
-static void auth_by_key(struct sim_peer *p, struct sim_peer *other, enum sim_auth auth,
-			struct ike_connection *c)
+/* Another way of p to prove itself, and the key that other then believes. */
+void config_credential(struct sim_peer *p, const char *name, struct private_key *own,
+		       struct ike_connection *c)
 {
-	const char *name = auth == SIM_ED25519 ? "ed25519" : "ecdsa";
-	struct private_key *own = key_of(p, auth), *theirs = key_of(other, auth);
+	struct ike_local_auth *a = &c->local_auth;
+	struct ike_credential *k;
 	struct public_key *public = NULL;
 	uint8_t *der = NULL;
 	size_t n = 0;
 
-	c->local_auth.kind = c->remote_auth.kind = IKE_AUTH_BY_PUBKEY;
-	c->local_auth.key = mem_text(name);
-	c->local_auth.key_type = private_key_type(own);
-	c->local_auth.certs = mem_new(sizeof(*c->local_auth.certs));
-	if (private_key_public(own, &public) || public_key_spki(public, &der, &n) ||
-	    private_key_public(theirs, &c->remote_auth.key))
+	if (a->credentials == NULL)
+		a->credentials = mem_new(IKE_CREDENTIALS_MAX * sizeof(*a->credentials));
+	k = &a->credentials[a->n_credentials++];
+	k->key = mem_text(name);
+	k->key_type = private_key_type(own);
+	k->certs = mem_new(sizeof(*k->certs));
+	if (private_key_public(own, &public) || public_key_spki(public, &der, &n))
 		die(name, "no public key");
-	c->local_auth.certs[0] = bytes_of(der, n);
-	c->local_auth.n_certs = 1;
+	k->certs[k->n_certs++] = bytes_of(der, n);
 	public_key_free(public);
-	private_key_free(theirs);
 	keystore_add_key(p->keys, name, own);
+}
+
+void config_believe(struct ike_connection *c, const struct private_key *theirs)
+{
+	struct ike_remote_auth *a = &c->remote_auth;
+
+	if (a->keys == NULL)
+		a->keys = mem_new(IKE_CREDENTIALS_MAX * sizeof(struct public_key *));
+	if (private_key_public(theirs, &a->keys[a->n_keys++]))
+		die("a key", "no public key");
+}
+
+static void auth_by_key(struct sim_peer *p, struct sim_peer *other, enum sim_auth auth,
+			struct ike_connection *c)
+{
+	struct private_key *theirs = key_of(other, auth);
+
+	c->local_auth.kind = c->remote_auth.kind = IKE_AUTH_BY_PUBKEY;
+	config_credential(p, auth == SIM_ED25519 ? "ed25519" : "ecdsa", key_of(p, auth), c);
+	config_believe(c, theirs);
+	private_key_free(theirs);
 }
 
 static void child_make(struct ike_child_config *c, const struct sim_child_wish *w)

@@ -294,7 +294,7 @@ static void sign_by_old_method(struct sim *sim, bool allowed)
 	ike_up(A(sim)->ike, "net", NULL, peer_now(A(sim)));
 	script_expect(sim, sim_run_until(sim, a_in_auth, 5 * SECOND), "A never comes to IKE_AUTH");
 	LIST_EACH (&A(sim)->ike->sa_list, node)
-		CONTAINER_OF(node, struct ike_sa, all)->setup->peer_hashes = 0;
+		CONTAINER_OF(node, struct ike_sa, all)->setup->hints.hashes = 0;
 	sim_run(sim, 3 * SECOND);
 }
 

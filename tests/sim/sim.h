@@ -212,6 +212,11 @@ struct sim_wish {
 struct ike_connection *config_make(struct sim_peer *p, struct sim_peer *other,
 				   const struct sim_wish *w);
 /* The usual pair: connection "net" with child "one" on both; `start` of each. */
+/* For scripts that want more than a wish says: a private key of p's (taken) that c signs with too,
+ * under this name; and one whose public half c believes. */
+void config_credential(struct sim_peer *p, const char *name, struct private_key *own,
+		       struct ike_connection *c);
+void config_believe(struct ike_connection *c, const struct private_key *theirs);
 void config_pair(struct sim *sim, enum sim_auth auth, enum ike_start a, enum ike_start b);
 extern const struct sim_wish config_usual;
 /* The same wish as the other end has to have it. */

@@ -43,7 +43,7 @@ static bool hashes_notify(struct ike *ike, struct ike_sa *sa, enum ike_point at,
 	while (reader_left(&r) >= 2) {
 		const uint16_t hash = reader_u16(&r);
 		if (hash < 32)
-			sa->setup->peer_hashes |= UINT32_C(1) << hash;
+			sa->setup->hints.hashes |= UINT32_C(1) << hash;
 	}
 	return true;
 }

@@ -114,6 +114,12 @@ static const struct mistake mistakes[] = {
      {"t.conf:3: word \"pubkey\": expected \"key = ...\" beside it in connection \"a\"",
       "t.conf:3: word \"pubkey\": expected \"remote-pubkey = ...\" beside it in connection "
       "\"a\""}},
+    {"connection a {\n local-id = a\nauth = cert\nca = c\ncert = { x, y }\nkey = k\n" CHILD "}",
+     {"t.conf:6: word \"k\": expected as many keys as certificates, 1 and not 2, in connection "
+      "\"a\""}},
+    {"connection a {\n local-id = a\nauth = pubkey\nremote-pubkey = { 1, 2, 3, 4, 5, 6, 7, 8,\n9 "
+     "}\nkey = k\n" CHILD "}",
+     {"t.conf:5: word \"9\": expected at most 8 files in remote-pubkey"}},
     {"connection a {\n" MINIMAL "cert = a.pem }",
      {"t.conf:6: word \"cert\": expected only with another auth than psk"}},
     {"connection a {\n" MINIMAL "local = 2001:db8::1 }",

@@ -485,7 +485,9 @@ static void raw_keys_are_verified(void **state)
 	peer_make(&stranger);
 	key = private_of(p.key);
 	p.connection->remote_auth.kind = IKE_AUTH_BY_PUBKEY;
-	assert_int_equal(private_key_public(key, &p.connection->remote_auth.key), ERR_NONE);
+	p.connection->remote_auth.keys = mem_new(sizeof(struct public_key *));
+	p.connection->remote_auth.n_keys = 1;
+	assert_int_equal(private_key_public(key, &p.connection->remote_auth.keys[0]), ERR_NONE);
 	private_key_free(key);
 	assert_verdict(verify_job(&p, "keyid:anything"), ERR_NONE, NULL);
 	/* The stranger's certificate does not help it. */
@@ -510,10 +512,12 @@ static void connections_are_counted(void **state)
 	c->children[1].name = mem_text("voice");
 	c->children[1].local = mem_new(sizeof(struct selector));
 	c->children[1].n_local = 1;
-	c->local_auth.certs = mem_new(sizeof(struct bytes));
-	c->local_auth.certs[0] = bytes_of(copy(der), der.n);
-	c->local_auth.n_certs = 1;
-	c->local_auth.key = mem_text("gw.key");
+	c->local_auth.credentials = mem_new(sizeof(struct ike_credential));
+	c->local_auth.n_credentials = 1;
+	c->local_auth.credentials[0].certs = mem_new(sizeof(struct bytes));
+	c->local_auth.credentials[0].certs[0] = bytes_of(copy(der), der.n);
+	c->local_auth.credentials[0].n_certs = 1;
+	c->local_auth.credentials[0].key = mem_text("gw.key");
 	c->local_id = id("gw-a.example");
 	assert_ptr_equal(ike_connection_child(c, "voice"), &c->children[1]);
 	assert_null(ike_connection_child(c, "video"));

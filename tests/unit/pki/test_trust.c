@@ -508,29 +508,21 @@ static void certreq_names_our_cas(void **state)
 	assert_false(writer_ok(&w));
 }
 
-static void certreq_chooses_among_our_chains(void **state)
+static void a_chain_answers_to_its_cas(void **state)
 {
-	struct made by_other = gateway(&(struct wish){.issuer = &other});
 	struct made by_inter = gateway(&(struct wish){0});
-	const struct certificate *one[] = {by_other.cert};
-	const struct certificate *two[] = {by_inter.cert, inter.cert};
-	const struct own_chain chains[] = {{one, 1}, {two, 2}};
-	uint8_t hashes[60] = {0};
+	const struct certificate *certs[] = {by_inter.cert, inter.cert};
+	const struct own_chain chain = {certs, 2};
+	uint8_t got[8 * 20];
 
 	(void)state;
-	assert_int_equal(certreq_choose(trust, bytes_of(NULL, 0), chains, 2), 0); /* any */
-	assert_int_equal(certreq_choose(trust, bytes_of(hashes, 20), chains, 2), -1);
-	assert_int_equal(certreq_choose(trust, bytes_of(hashes, 21), chains, 2), -1);
-	memcpy(hashes + 40, certificate_spki_hash(inter.cert), 20);
-	assert_int_equal(certreq_choose(trust, bytes_of(hashes, 60), chains, 2), 1);
-	/* The root is in no chain of ours, but it is a configured CA above one. */
-	memcpy(hashes + 40, certificate_spki_hash(root.cert), 20);
-	assert_int_equal(certreq_choose(trust, bytes_of(hashes, 60), chains, 2), 1);
-	assert_int_equal(certreq_choose(NULL, bytes_of(hashes, 60), chains, 2), -1);
-	memcpy(hashes + 40, certificate_spki_hash(other.cert), 20);
-	assert_int_equal(certreq_choose(trust, bytes_of(hashes, 60), chains, 2), -1);
-	assert_int_equal(certreq_choose(trust, bytes_of(hashes, 60), chains, 0), -1);
-	unmake(&by_other);
+	assert_int_equal(certreq_answers(NULL, &chain, got, 8), 2);
+	assert_memory_equal(got, certificate_spki_hash(by_inter.cert), 20);
+	assert_memory_equal(got + 20, certificate_spki_hash(inter.cert), 20);
+	/* The root is not in the chain, but it is a configured CA above it. */
+	assert_int_equal(certreq_answers(trust, &chain, got, 8), 3);
+	assert_memory_equal(got + 40, certificate_spki_hash(root.cert), 20);
+	assert_int_equal(certreq_answers(trust, &chain, got, 1), 1);
 	unmake(&by_inter);
 }
 
@@ -555,7 +547,7 @@ int main(void)
 	    cmocka_unit_test(an_intermediate_may_be_the_anchor),
 	    cmocka_unit_test(raw_keys_must_be_configured),
 	    cmocka_unit_test(certreq_names_our_cas),
-	    cmocka_unit_test(certreq_chooses_among_our_chains),
+	    cmocka_unit_test(a_chain_answers_to_its_cas),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,119 @@
+#include "ike/credential.h"
+
+#include <string.h>
+
+#include "base/ikev2_numbers.h"
+static bool answers(const struct ike_credential *c, const uint8_t *hash)
+{
+	for (size_t i = 0; i < c->n_answers; i++)
+		if (memcmp(c->answers + i * CERTREQ_HASH_LEN, hash, CERTREQ_HASH_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* By a CA that the peer asked for, or it did not say which. */
+static bool asked_for(const struct ike_credential *c, const struct credential_hints *h)
+{
+	for (size_t i = 0; i < h->n_cas; i++)
+		if (answers(c, h->cas + i * CERTREQ_HASH_LEN))
+			return true;
+	return h->n_cas == 0 || h->more_cas;
+}
+
+/* RFC 9593 3.2: linked to one CA of the CERTREQs, counted from 1. What does not point into them
+ * links to nothing that we have. */
+static bool link_holds(const struct ike_credential *c, const struct credential_hints *h,
+		       uint8_t cert_link)
+{
+	return cert_link == 0 ||
+	       (cert_link <= h->n_cas && answers(c, h->cas + (cert_link - 1) * CERTREQ_HASH_LEN));
+}
+
+/* The old methods only where no hashes were announced, method 14 only with one that was (RFC
+ * 7427 3). */
+static bool hash_fits(const struct signature_scheme *s, uint32_t hashes, bool allow_weak)
+{
+	if (s->weak && !allow_weak)
+		return false;
+	if (s->auth_method != AUTH_DIGITAL_SIGNATURE)
+		return hashes == 0;
+	return (hashes >> s->hash & 1) != 0;
+}
+
+static const struct signature_scheme *scheme_for(const struct ike_credential *c,
+						 const struct credential_hints *h, bool obey,
+						 bool allow_weak)
+{
+	if (!obey)
+		return signature_choose(c->key_type, h->hashes, allow_weak);
+	for (size_t i = 0; i < h->n_methods; i++) {
+		const struct signature_scheme *s = h->methods[i].scheme;
+
+		if (signature_fits(s, c->key_type) && hash_fits(s, h->hashes, allow_weak) &&
+		    link_holds(c, h, h->methods[i].cert_link))
+			return s;
+	}
+	return NULL;
+}
+
+/* How good a credential is, when it can be used: CAs first, then the family. */
+static int rank(const struct ike_credential *c, const struct credential_hints *h)
+{
+	const bool late = !h->announced && key_type_is_pq(c->key_type);
+
+	return (asked_for(c, h) ? 2 : 0) + (late ? 0 : 1);
+}
+
+static const struct ike_credential *best(const struct ike_local_auth *a,
+					 const struct credential_hints *h, bool obey,
+					 bool allow_weak, const struct signature_scheme **scheme)
+{
+	const struct ike_credential *found = NULL;
+	int found_rank = -1;
+
+	for (size_t i = 0; i < a->n_credentials; i++) {
+		const struct ike_credential *c = &a->credentials[i];
+		const struct signature_scheme *s = scheme_for(c, h, obey, allow_weak);
+
+		if (s == NULL || rank(c, h) <= found_rank)
+			continue;
+		found = c;
+		found_rank = rank(c, h);
+		*scheme = s;
+	}
+	return found;
+}
+
+const struct ike_credential *credential_choose(const struct ike_local_auth *a,
+					       const struct credential_hints *h, bool allow_weak,
+					       const struct signature_scheme **scheme,
+					       bool *passed_over)
+{
+	const struct ike_credential *c = NULL;
+
+	*scheme = NULL;
+	*passed_over = false;
+	if (h->announced)
+		c = best(a, h, true, allow_weak, scheme);
+	if (c == NULL) {
+		c = best(a, h, false, allow_weak, scheme);
+		*passed_over = c != NULL && h->announced;
+	}
+	return c;
+}
+
+void credential_note_certreq(struct credential_hints *h, struct bytes body)
+{
+	struct certreq_part part;
+
+	if (certreq_parse(body, &part, NULL) || part.encoding != CERT_X509_SIGNATURE)
+		return;
+	for (size_t i = 0; i < certreq_hashes(&part); i++) {
+		if (h->n_cas == HINT_CAS_MAX) {
+			h->more_cas = true;
+			return;
+		}
+		memcpy(h->cas + h->n_cas++ * CERTREQ_HASH_LEN, certreq_hash(&part, i).p,
+		       CERTREQ_HASH_LEN);
+	}
+}
