@@ -17,7 +17,7 @@
 	"local, remote, remote-port, transport, remote-tcp-port, local-id, remote-id, auth, "      \
 	"cert, key, ca, remote-pubkey, "                                                           \
 	"always-send-cert, weak-signatures, ike, rekey, reauth, dpd, retransmits, retry, "         \
-	"keepalive, encap, unique, child"
+	"keepalive, childless, encap, unique, child"
 #define SELECTOR                                                                                   \
 	"a prefix (without host bits), an address or a range, and if need be a protocol and "      \
 	"port: 10.1.0.0/24, 2001:db8::/64, 10.1.0.7[tcp/443]"
