@@ -115,7 +115,7 @@ static const struct mistake mistakes[] = {
       "t.conf:3: word \"pubkey\": expected \"remote-pubkey = ...\" beside it in connection "
       "\"a\""}},
     {"connection a {\n local-id = a\nauth = cert\nca = c\ncert = { x, y }\nkey = k\n" CHILD "}",
-     {"t.conf:6: word \"k\": expected as many keys as certificates, 1 and not 2, in connection "
+     {"t.conf:6: word \"k\": expected as many keys as certificates, 2 and not 1, in connection "
       "\"a\""}},
     {"connection a {\n local-id = a\nauth = pubkey\nremote-pubkey = { 1, 2, 3, 4, 5, 6, 7, 8,\n9 "
      "}\nkey = k\n" CHILD "}",
