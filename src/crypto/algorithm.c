@@ -176,3 +176,21 @@ bool encr_is_aead(const struct encr_desc *d)
 {
 	return d->kind == ENCR_KIND_AEAD;
 }
+
+struct encr_limit encr_limit(const struct encr_desc *d)
+{
+	switch (d->id) {
+	case ENCR_AES_GCM_16:
+	case ENCR_AES_GCM_12:
+	case ENCR_AES_GCM_8:
+	case ENCR_AES_CBC:
+	case ENCR_AES_CTR:
+		return (struct encr_limit){UINT64_C(1) << 32, UINT64_C(1) << 38};
+	case ENCR_AES_CCM_16:
+	case ENCR_AES_CCM_12:
+	case ENCR_AES_CCM_8:
+		return (struct encr_limit){UINT64_C(1) << 31, UINT64_C(1) << 37};
+	default:
+		return (struct encr_limit){0};
+	}
+}

@@ -110,4 +110,13 @@ bool encr_takes_bits(const struct encr_desc *d, uint16_t key_bits);
 size_t encr_keymat_len(const struct encr_desc *d, uint16_t key_bits);
 bool encr_is_aead(const struct encr_desc *d);
 
+/* How much one key may protect in one direction; 0: as much as the sequence numbers allow. With a
+ * block of 128 bits an observer's advantage grows as the square of the blocks, by 2^-129: both
+ * limits together are 2^34.6 blocks and 2^-59.8, the margin that RFC 8446 5.5 leaves AES-GCM. CCM
+ * uses the cipher twice for each block. ChaCha20-Poly1305 has no such limit (ibid.). */
+struct encr_limit {
+	uint64_t packets, octets;
+};
+struct encr_limit encr_limit(const struct encr_desc *d);
+
 #endif

@@ -162,7 +162,9 @@ static const struct config_option options[] = {
     {SECTION_CHILD, "rekey", OPTION_TIME, false, false, "1h", 10 * SECOND, 30 * DAY, NULL,
      "How long a Child SA is used before it gets new keys.", CHILD(rekey_time)},
     {SECTION_CHILD, "rekey-octets", OPTION_OCTETS, false, false, "never", 1 << 16, 1ULL << 60, NULL,
-     "The same, by octets carried one way.", CHILD(rekey_octets)},
+     "The same, by octets carried one way. With AES never more than 224 GiB, with AES-CCM half of "
+     "that: beyond, a key shows more of the traffic than it should.",
+     CHILD(rekey_octets)},
     {SECTION_CHILD, "rekey-packets", OPTION_LIMIT, false, false, "never", 100, 1ULL << 60, NULL,
      "The same, by packets carried one way.", CHILD(rekey_packets)},
     {SECTION_CHILD, "replay-window", OPTION_COUNT, false, false, "1024", 0, 65536, NULL,

@@ -11,10 +11,8 @@
 
 /* How long the responder of a rekey waits for the peer to show that it has the new SA. */
 #define ACTIVATE_AFTER (3 * UINT64_C(1000000))
-/* Without extended sequence numbers a rekey is due well before 2^32 packets (RFC 4303 3.3.3, N13).
- */
-#define SOFT_PACKETS_32 UINT64_C(0xe0000000)
-#define SOFT_PACKETS_64 (UINT64_C(1) << 62)
+#define PACKETS_32     UINT64_C(0xffffffff)
+#define PACKETS_64     (UINT64_C(1) << 62)
 
 struct child_sa *child_find(struct ike *ike, uint32_t spi_in)
 {
@@ -71,18 +69,29 @@ uint32_t child_new_spi(struct ike *ike)
 	return spi;
 }
 
+/* The soft limit: the configuration's, 0 for none, but well before most, 0 for none. */
+static uint64_t soft_limit(uint64_t wished, uint64_t most)
+{
+	const uint64_t soft = most / 8 * 7;
+
+	return wished != 0 && (soft == 0 || wished < soft) ? wished : soft;
+}
+
 static void limits_set(const struct ike_child_config *cfg, const struct child_draft *d,
 		       struct dataplane_child *p)
 {
-	const uint64_t most = d->suite.esn ? SOFT_PACKETS_64 : SOFT_PACKETS_32;
+	const struct encr_limit limit = encr_limit(d->suite.protect.encr);
+	uint64_t packets = limit.packets;
 
-	p->soft_packets =
-	    cfg->rekey_packets != 0 && cfg->rekey_packets < most ? cfg->rekey_packets : most;
+	/* RFC 4303 3.3.3: without extended sequence numbers there are 2^32 - 1 (N13). */
+	if (!d->suite.esn && (packets == 0 || packets > PACKETS_32))
+		packets = PACKETS_32;
+	if (packets == 0)
+		packets = PACKETS_64;
+	p->soft_packets = soft_limit(cfg->rekey_packets, packets);
 	p->hard_packets = p->soft_packets + p->soft_packets / 8;
-	if (!d->suite.esn && p->hard_packets > UINT32_MAX)
-		p->hard_packets = UINT32_MAX;
-	p->soft_octets = cfg->rekey_octets;
-	p->hard_octets = cfg->rekey_octets + cfg->rekey_octets / 8;
+	p->soft_octets = soft_limit(cfg->rekey_octets, limit.octets);
+	p->hard_octets = p->soft_octets + p->soft_octets / 8;
 }
 
 static enum err plane_install(struct ike *ike, const struct child_sa *c,

@@ -83,6 +83,8 @@ static enum err child_install(void *ctx, const struct dataplane_child *c)
 	    .activated = c->activate ? ++plane->activations : 0,
 	    .soft_packets = c->soft_packets,
 	    .hard_packets = c->hard_packets,
+	    .soft_octets = c->soft_octets,
+	    .hard_octets = c->hard_octets,
 	    .esn = c->esn,
 	    .n_local = c->n_local,
 	    .n_remote = c->n_remote,

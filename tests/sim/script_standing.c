@@ -218,12 +218,28 @@ static void n13_counter(struct sim *sim, const char *esp, uint64_t least, uint64
 
 static void n13_counter_32(struct sim *sim)
 {
-	n13_counter(sim, "aes128gcm-noesn", UINT64_C(1) << 31, UINT32_MAX);
+	n13_counter(sim, "chacha20poly1305-noesn", UINT64_C(1) << 31, UINT32_MAX);
 }
 
 static void n13_counter_64(struct sim *sim)
 {
-	n13_counter(sim, "aes128gcm-esn", UINT32_MAX, UINT64_MAX / 2);
+	n13_counter(sim, "chacha20poly1305-esn", UINT32_MAX, UINT64_MAX / 2);
+}
+
+/* The cipher's own limit, with extended sequence numbers: crypto/algorithm.h. */
+static void n13_cipher(struct sim *sim)
+{
+	n13_counter(sim, "aes256gcm-esn", UINT64_C(1) << 31, UINT64_C(1) << 32);
+	const struct sim_sa *sa = &A(sim)->plane.sas[0];
+	script_expect(sim,
+		      sa->used && sa->soft_octets > UINT64_C(1) << 37 &&
+			  sa->soft_octets < sa->hard_octets && sa->hard_octets <= UINT64_C(1) << 38,
+		      "the octets are not limited as the cipher wants it");
+}
+
+static void n13_cipher_ccm(struct sim *sim)
+{
+	n13_counter(sim, "aes128ccm-esn", UINT64_C(1) << 30, UINT64_C(1) << 31);
 }
 
 /* No rekey gets through: the hard limit ends the Child SA and says so; a new one comes when the
@@ -355,6 +371,8 @@ const struct script scripts_standing[] = {
     {"N13-rekeyed-before-the-limit", n13_rekeyed_before},
     {"N13-32-bit-counter-never-wraps", n13_counter_32},
     {"N13-64-bit-counter-never-wraps", n13_counter_64},
+    {"N13-rekeyed-before-the-cipher-s-limit", n13_cipher},
+    {"N13-rekeyed-before-the-limit-of-ccm", n13_cipher_ccm},
     {"N13-hard-limit-is-told", n13_hard},
     {"N14-reload-during-set-up", n14_setup},
     {"N14-removal-during-set-up", n14_setup_removed},

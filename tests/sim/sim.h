@@ -108,7 +108,7 @@ struct sim_sa {
 	struct selector local[CHILD_SELECTORS_MAX], remote[CHILD_SELECTORS_MAX];
 	size_t n_local, n_remote;
 	uint64_t activated; /* order */
-	uint64_t soft_packets, hard_packets;
+	uint64_t soft_packets, hard_packets, soft_octets, hard_octets;
 	bool esn;
 	struct dataplane_usage usage;
 };
