@@ -244,6 +244,11 @@ static enum err check_by_key(struct ike_sa *sa, const struct payloads *ps,
 		*why = "the peer signs with SHA-1, which is not allowed for it";
 		return ERR_AUTH;
 	}
+	/* RFC 7427 4: only between two that have both sent SIGNATURE_HASH_ALGORITHMS. */
+	if (part->method == AUTH_DIGITAL_SIGNATURE && sa->setup->peer_hashes == 0) {
+		*why = "the peer signs by method 14, but announced no hash algorithms (RFC 7427)";
+		return ERR_AUTH;
+	}
 	/* RFC 7427 3: both sides have listed hash algorithms, so that method 14 MUST be used; the
 	 * older methods would choose their hash without regard to the lists. */
 	if (part->method != AUTH_DIGITAL_SIGNATURE && sa->setup->hints.hashes != 0 &&

@@ -307,6 +307,41 @@ static void old_method_is_refused(struct sim *sim)
 		      "B does not say why");
 }
 
+/* RFC 7427 4: B has not heard of any hash algorithm of A's, which signs by method 14 all the same;
+ * and where A has not heard of B's, its Ed25519 key has no method at all. */
+static void method_14_unannounced(struct sim *sim, bool of_signer)
+{
+	struct sim_peer *deaf;
+
+	peer_add(sim, "A");
+	peer_add(sim, "B");
+	deaf = sim->peers[!of_signer];
+	config_pair(sim, SIM_ED25519, IKE_START_MANUAL, IKE_START_MANUAL);
+	B(sim)->conns[0]->allow_weak_signatures = true; /* this is no such thing */
+	peer_start(A(sim));
+	peer_start(B(sim));
+	A(sim)->job_min = A(sim)->job_max = 100 * MS;
+	ike_up(A(sim)->ike, "net", NULL, peer_now(A(sim)));
+	script_expect(sim, sim_run_until(sim, a_in_auth, 5 * SECOND), "A never comes to IKE_AUTH");
+	LIST_EACH (&deaf->ike->sa_list, node)
+		CONTAINER_OF(node, struct ike_sa, all)->setup->peer_hashes = 0;
+	sim_run(sim, 3 * SECOND);
+	script_expect(sim, peer_sa(A(sim)) == NULL && peer_sa(B(sim)) == NULL, "it was accepted");
+	script_expect(
+	    sim, strstr(of_signer ? deaf->last_failure : deaf->last_warning, "RFC 7427") != NULL,
+	    of_signer ? deaf->last_failure : deaf->last_warning);
+}
+
+static void method_14_is_refused(struct sim *sim)
+{
+	method_14_unannounced(sim, false);
+}
+
+static void method_14_is_not_used(struct sim *sim)
+{
+	method_14_unannounced(sim, true);
+}
+
 static void old_method_is_allowed(struct sim *sim)
 {
 	sign_by_old_method(sim, true);
@@ -316,6 +351,8 @@ static void old_method_is_allowed(struct sim *sim)
 const struct script scripts_limits[] = {
     {"rfc7427-3-an-old-method-is-refused", old_method_is_refused},
     {"rfc7427-3-an-old-method-may-be-allowed", old_method_is_allowed},
+    {"rfc7427-4-method-14-unannounced-is-refused", method_14_is_refused},
+    {"rfc7427-4-method-14-is-not-used-unannounced", method_14_is_not_used},
     {"rfc7296-2.1-answers-again-are-few-and-go-to-the-peer", answers_again_are_few},
     {"rfc7296-2.11-the-answer-goes-where-the-request-came-from",
      answer_goes_where_the_request_came_from},
