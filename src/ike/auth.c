@@ -245,7 +245,7 @@ static enum err check_by_key(struct ike_sa *sa, const struct payloads *ps,
 		return ERR_AUTH;
 	}
 	/* RFC 7427 4: only between two that have both sent SIGNATURE_HASH_ALGORITHMS. */
-	if (part->method == AUTH_DIGITAL_SIGNATURE && sa->setup->peer_hashes == 0) {
+	if (part->method == AUTH_DIGITAL_SIGNATURE && sa->setup->hints.hashes == 0) {
 		*why = "the peer signs by method 14, but announced no hash algorithms (RFC 7427)";
 		return ERR_AUTH;
 	}

@@ -324,7 +324,7 @@ static void method_14_unannounced(struct sim *sim, bool of_signer)
 	ike_up(A(sim)->ike, "net", NULL, peer_now(A(sim)));
 	script_expect(sim, sim_run_until(sim, a_in_auth, 5 * SECOND), "A never comes to IKE_AUTH");
 	LIST_EACH (&deaf->ike->sa_list, node)
-		CONTAINER_OF(node, struct ike_sa, all)->setup->peer_hashes = 0;
+		CONTAINER_OF(node, struct ike_sa, all)->setup->hints.hashes = 0;
 	sim_run(sim, 3 * SECOND);
 	script_expect(sim, peer_sa(A(sim)) == NULL && peer_sa(B(sim)) == NULL, "it was accepted");
 	script_expect(sim,
