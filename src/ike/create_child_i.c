@@ -32,6 +32,7 @@ void create_failed(struct ike *ike, struct ike_sa *sa, struct ike_task *t, const
 			   (t->create->rival.child != 0 || t->create->rival.ike_sa != 0);
 	const bool collided = t->create != NULL && t->create->rival.there;
 	const uint64_t rival_sa = rival ? t->create->rival.ike_sa : 0;
+	struct child_sa *rival_child = rival ? child_find(ike, t->create->rival.child) : NULL;
 	const enum task_kind kind = (enum task_kind)t->kind;
 	const unsigned index = t->child_index;
 
@@ -43,6 +44,8 @@ void create_failed(struct ike *ike, struct ike_sa *sa, struct ike_task *t, const
 	task_drop(t);
 	if (old != NULL && old->sa == sa && old->state == CHILD_REKEYING)
 		old->state = rival ? CHILD_REPLACED : CHILD_UP;
+	if (rival_child != NULL && rival_child->sa == sa)
+		child_settle_twins(ike, rival_child);
 	if (kind == TASK_CHILD_CREATE && sa->conn != NULL)
 		ike_conn_failed(ike, sa->conn, "child %s failed: %s",
 				sa->config->children[index].name, why);

@@ -182,14 +182,17 @@ static bool child_make(struct ike *ike, struct ike_sa *sa, struct child_sa **fre
 	return true;
 }
 
-/* After the answer has gone out. */
-static void child_made(struct ike *ike, struct ike_sa *sa, struct child_sa *fresh, bool rekey)
+/* After the answer has gone out. Where both ends have rekeyed one Child SA, our own answer decides
+ * first which stays; else one that took another's place may have a twin that the other had not. */
+static void child_made(struct ike *ike, struct ike_sa *sa, struct child_sa *fresh)
 {
-	if (rekey)
-		return;
-	child_settle_twins(ike, fresh);
+	const uint32_t rekeyed = sa->pending->rekeyed;
+	const struct child_sa *old = rekeyed == 0 ? NULL : child_find(ike, rekeyed);
+
+	if (old == NULL || old->state == CHILD_REPLACED)
+		child_settle_twins(ike, fresh);
 	tasks_run(ike, sa);
-	if (sa->conn != NULL && sa->state == SA_UP)
+	if (rekeyed == 0 && sa->conn != NULL && sa->state == SA_UP)
 		ike_conn_state(ike, sa->conn, IKE_STATE_UP, "up");
 }
 
@@ -243,7 +246,6 @@ static void make_and_answer(struct ike *ike, struct ike_sa *sa, uint8_t exchange
 {
 	struct create_pending *p = sa->pending;
 	const struct child_offer o = {.nonce = BYTES_OF(p->nonce), .ke = ke, .ke_value = ke_value};
-	const bool rekey = p->rekeyed != 0;
 	struct child_sa *child = NULL;
 	struct ike_sa *fresh = NULL;
 	struct message m;
@@ -265,7 +267,7 @@ static void make_and_answer(struct ike *ike, struct ike_sa *sa, uint8_t exchange
 		if (fresh != NULL)
 			sa_kill(ike, fresh, "the response could not be built");
 	} else if (child != NULL) {
-		child_made(ike, sa, child, rekey);
+		child_made(ike, sa, child);
 	} else if (fresh != NULL) {
 		ike_made(ike, sa, fresh);
 	}

@@ -49,6 +49,8 @@ void rekey_child_settle(struct ike *ike, struct ike_sa *sa, struct child_sa *old
 		if (old != NULL)
 			old->state = CHILD_REPLACED;
 		child_delete(ike, fresh);
+		if (rival != NULL)
+			child_settle_twins(ike, rival);
 		return;
 	}
 	if (rival != NULL) {

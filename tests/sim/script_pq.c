@@ -203,6 +203,28 @@ static void child_and_ike_meet(struct sim *sim)
 	}
 }
 
+/* Both make the Child SA, and B rekeys its own while A's is still in the making, for a request of
+ * A's was lost: whichever of the two SAs goes, the ends agree. */
+static void twins_and_rekey(struct sim *sim)
+{
+	hybrid_up(sim);
+	for (unsigned n = 0; n < 60 && !sim->failed; n++) {
+		struct script_filter f = {
+		    .from = A(sim), .exchange = EXCHANGE_IKE_FOLLOWUP_KE, .skip = n % 2, .drop = 1};
+		ike_down(A(sim)->ike, "net", "one", peer_now(A(sim)));
+		ike_down(B(sim)->ike, "net", "one", peer_now(B(sim)));
+		sim_run(sim, MINUTE);
+		script_drop(sim, &f);
+		ike_up(A(sim)->ike, "net", "one", peer_now(A(sim)));
+		ike_up(B(sim)->ike, "net", "one", peer_now(B(sim)));
+		sim_run(sim, 500 * MS + n * 4 * MS);
+		ike_rekey(B(sim)->ike, "net", "one", peer_now(B(sim)));
+		sim_run(sim, 3 * MINUTE);
+		sim->hook = NULL;
+		expect_up(sim);
+	}
+}
+
 /* N5: A forgets what was agreed, and what B's configuration would allow. */
 static void rekey_leaves_out(struct sim *sim, bool of_ike)
 {
@@ -552,6 +574,7 @@ const struct script scripts_pq[] = {
     {"N2-child-series-meet-one-message-lost", n2_child},
     {"N2-child-series-meet-later-one-message-lost", n2_child_later},
     {"N2-child-series-meets-ike-series", child_and_ike_meet},
+    {"rfc7296-2.8.1-twins-of-which-one-is-rekeyed", twins_and_rekey},
     {"N5-child-rekey-leaves-out-key-exchanges", n5_child},
     {"N5-ike-rekey-leaves-out-key-exchanges", n5_ike},
     {"N6-rekeys-with-1-to-7-additional-key-exchanges", n6},
