@@ -116,6 +116,8 @@ enum err signature_make(const struct private_key *key, const struct signature_sc
  * caller's to judge. */
 const struct signature_scheme *signature_recognise(uint8_t auth_method, struct bytes data,
 						   struct bytes *signature);
+/* The scheme of method 14 with this AlgorithmIdentifier, in any of its forms; NULL: unknown. */
+const struct signature_scheme *signature_identify(struct bytes identifier);
 /* ERR_AUTH when the signature does not hold or the scheme does not fit the key. */
 enum err signature_verify(const struct public_key *key, const struct signature_scheme *scheme,
 			  struct bytes signature, struct bytes message);

@@ -329,7 +329,7 @@ const struct signature_scheme *signature_choose(enum key_type type, uint32_t pee
 	return NULL;
 }
 
-static const struct signature_scheme *by_identifier(struct bytes identifier)
+const struct signature_scheme *signature_identify(struct bytes identifier)
 {
 	const uint8_t *wanted = NULL;
 
@@ -356,7 +356,7 @@ const struct signature_scheme *signature_recognise(uint8_t auth_method, struct b
 		if (!reader_ok(&r) || reader_left(&r) == 0)
 			return NULL;
 		*signature = reader_rest(&r);
-		return by_identifier(identifier);
+		return signature_identify(identifier);
 	}
 	if (data.n == 0)
 		return NULL;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "ike/auth.h"
 #include "ike/exchanges.h"
+#include "ike/ext/auth_methods.h"
 #include "ike/ext/childless.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
@@ -246,6 +247,7 @@ void auth_request(struct ike *ike, struct ike_sa *sa)
 	}
 	sa_set_conn(ike, sa, conn, conn->config);
 	auth_certreq_read(sa, ps);
+	auth_methods_read(sa, ps);
 	if (auth_local_id(sa) || auth_check(ike, sa, ps, auth_verified, &why))
 		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
 }

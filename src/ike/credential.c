@@ -102,6 +102,49 @@ const struct ike_credential *credential_choose(const struct ike_local_auth *a,
 	return c;
 }
 
+/* One announcement, after its length. */
+static const struct signature_scheme *announced(struct bytes body, uint8_t *cert_link)
+{
+	struct reader r = reader_of(body);
+	const uint8_t method = reader_u8(&r);
+	struct bytes rest;
+	size_t n;
+	const struct signature_scheme *all = signature_schemes(&n);
+
+	/* Others, such as a shared key, say nothing of credentials. */
+	*cert_link = reader_u8(&r);
+	rest = reader_rest(&r);
+	if (!reader_ok(&r))
+		return NULL;
+	if (method == AUTH_DIGITAL_SIGNATURE)
+		return signature_identify(rest);
+	for (size_t i = 0; i < n; i++)
+		if (all[i].auth_method == method && rest.n == 0)
+			return &all[i];
+	return NULL;
+}
+
+void credential_note_methods(struct credential_hints *h, struct bytes data)
+{
+	struct reader r = reader_of(data);
+
+	h->n_methods = 0;
+	h->announced = false;
+	h->promised = data.n == 0;
+	while (reader_left(&r) > 0) {
+		struct hint_method m;
+		const uint8_t len = reader_u8(&r);
+		struct bytes body = reader_take(&r, len != 0 ? len - 1U : 0);
+
+		if (!reader_ok(&r) || body.n == 0)
+			break;
+		h->announced = true;
+		m.scheme = announced(body, &m.cert_link);
+		if (m.scheme != NULL && h->n_methods < HINT_METHODS_MAX)
+			h->methods[h->n_methods++] = m;
+	}
+}
+
 void credential_note_certreq(struct credential_hints *h, struct bytes body)
 {
 	struct certreq_part part;

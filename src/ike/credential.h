@@ -48,6 +48,10 @@ const struct ike_credential *credential_choose(const struct ike_local_auth *a,
 					       const struct signature_scheme **scheme,
 					       bool *passed_over);
 
+/* The data of SUPPORTED_AUTH_METHODS, in place of what came before (RFC 9593 3.2). What is unknown
+ * is passed over by its length; from a length that cannot be on, nothing is read. */
+void credential_note_methods(struct credential_hints *h, struct bytes data);
+
 /* The body of a CERTREQ payload; others than those of encoding 4 say nothing of CAs. */
 void credential_note_certreq(struct credential_hints *h, struct bytes body);
 

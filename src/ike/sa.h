@@ -50,6 +50,7 @@ struct ike_setup {
 	uint16_t
 	    noted_error; /* an unauthenticated error notify, believed only when time is up (N8) */
 	struct credential_hints hints;           /* what the peer can check */
+	bool methods_sent;                       /* SUPPORTED_AUTH_METHODS, ours */
 	const struct ike_credential *credential; /* of config, that signs; NULL: none yet */
 	/* IKE_INTERMEDIATE (ext/intermediate.c): the chains of RFC 9242 3.3.2 */
 	uint8_t int_auth_i[PRF_MAX], int_auth_r[PRF_MAX];
