@@ -31,6 +31,7 @@ struct worker {
 	struct lane lanes[N_LANES];
 	struct queue done;
 	struct ke_pool *pool;
+	struct timespec quiet_at; /* until then no key is made in advance */
 	bool stop;
 	void (*tell)(void *ctx);
 	void *ctx;
@@ -147,6 +148,27 @@ static bool idle(const struct worker *w)
 	return !w->lanes[QUICK].busy && w->lanes[QUICK].queues[0].first == NULL;
 }
 
+/* A handshake with large KEMs asks for one job after the other, and each would wait for the key
+ * that was begun in between. */
+static void note_heavy(struct worker *w)
+{
+	(void)clock_gettime(CLOCK_MONOTONIC, &w->quiet_at);
+	w->quiet_at.tv_nsec += WORKER_PAUSE_MS * 1000000L;
+	if (w->quiet_at.tv_nsec >= 1000000000L) {
+		w->quiet_at.tv_nsec -= 1000000000L;
+		w->quiet_at.tv_sec++;
+	}
+}
+
+static bool quiet(const struct worker *w)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec != w->quiet_at.tv_sec ? now.tv_sec > w->quiet_at.tv_sec
+						: now.tv_nsec >= w->quiet_at.tv_nsec;
+}
+
 static void finish(struct worker *w, struct ike_job *job)
 {
 	(void)pthread_mutex_lock(&w->lock);
@@ -163,8 +185,12 @@ static void rest(struct lane *l)
 
 	if (l == &w->lanes[HEAVY] && idle(w))
 		wanted = ke_pool_want(w->pool);
-	if (wanted != NULL) {
+	if (wanted != NULL && quiet(w)) {
 		fill(w, wanted);
+		return;
+	}
+	if (wanted != NULL) {
+		(void)pthread_cond_timedwait(&l->wake, &w->lock, &w->quiet_at);
 		return;
 	}
 	/* The other one may now make keys. */
@@ -209,7 +235,11 @@ static enum err lane_start(struct worker *w, struct lane *l)
 	l->crypto = crypto_new();
 	if (l->crypto == NULL)
 		return ERR_NO_MEMORY;
-	(void)pthread_cond_init(&l->wake, NULL);
+	pthread_condattr_t monotonic;
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&l->wake, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
 	if (pthread_create(&l->thread, NULL, lane_main, l) != 0) {
 		(void)pthread_cond_destroy(&l->wake);
 		return ERR_IO;
@@ -282,6 +312,8 @@ void worker_put(struct worker *w, struct ike_job *job)
 	struct lane *heavy = &w->lanes[HEAVY];
 
 	(void)pthread_mutex_lock(&w->lock);
+	if (is_key_exchange(job) && job->ke->cost != KE_COST_LOW)
+		note_heavy(w);
 	bool served = serve_from_pool(w, job);
 	if (served)
 		queue_put(&w->done, job);

@@ -1,8 +1,8 @@
 /* Two threads that run the engine's slow jobs, so that no other peer waits for them. One runs what
  * takes a millisecond or so, in order; the other what takes longer (KE_COST_MEDIUM's exchanges and
  * KE_COST_SLOW's keys), the shorter kind first. So a handshake of cheap methods never waits for a
- * large KEM, and one of FrodoKEM for at most one McEliece key. When both have nothing to do, the
- * second makes KE_COST_SLOW keys in advance. */
+ * large KEM, and one of FrodoKEM for at most one McEliece key. When both have nothing to do, and
+ * nobody has asked for a large KEM just before, the second makes KE_COST_SLOW keys in advance. */
 #ifndef POSTERN_DAEMON_WORKER_H
 #define POSTERN_DAEMON_WORKER_H
 
@@ -15,6 +15,8 @@
  * of the five McEliece sets are 8.5 MB. */
 #define WORKER_POOL_KEYS   2
 #define WORKER_POOL_OCTETS ((size_t)10 << 20)
+/* After a job with a large KEM no key is made in advance for so long: that handshake goes on. */
+#define WORKER_PAUSE_MS 250
 
 struct worker;
 

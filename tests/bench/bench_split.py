@@ -60,7 +60,8 @@ def parse(lines):
 
 def main():
     if shutil.which("valgrind") is None:
-        print("skip handshake-split - valgrind is not installed")
+        print("skip handshake-split - valgrind is not installed, whose callgrind counts the "
+              "instructions (package valgrind)")
         return 0
     if not os.access(PROGRAM, os.X_OK):
         print("skip handshake-split - bench_handshake is not built (tests/build bench build/bench)")
