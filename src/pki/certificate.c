@@ -25,7 +25,7 @@ void certificate_free(struct certificate *c)
 	mem_free(c);
 }
 
-static bool seconds_of(const ASN1_TIME *t, int64_t *out)
+bool x509_seconds(const ASN1_TIME *t, int64_t *out)
 {
 	struct tm tm;
 
@@ -85,8 +85,8 @@ static enum err fill(struct certificate *c, struct bytes der, const char **reaso
 		*reason = "out of memory";
 		return ERR_NO_MEMORY;
 	}
-	if (!seconds_of(X509_get0_notBefore(c->x509), &c->not_before) ||
-	    !seconds_of(X509_get0_notAfter(c->x509), &c->not_after)) {
+	if (!x509_seconds(X509_get0_notBefore(c->x509), &c->not_before) ||
+	    !x509_seconds(X509_get0_notAfter(c->x509), &c->not_after)) {
 		*reason = "its validity is malformed";
 		return ERR_SYNTAX;
 	}

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "pki/names.h"
+#include "pki/revocation.h"
 #include "pki/x509.h"
 
 #define CAS_MAX 256
@@ -16,6 +17,8 @@ struct trust {
 	struct certificate *cas[CAS_MAX]; /* owned */
 	size_t n;
 	X509_STORE *store; /* owned; the same certificates again, as the library wants them */
+	struct crl *crls[CRLS_MAX]; /* owned */
+	size_t n_crls;
 };
 
 struct trust *trust_new(void)
@@ -38,6 +41,8 @@ void trust_free(struct trust *t)
 		return;
 	for (size_t i = 0; i < t->n; i++)
 		certificate_free(t->cas[i]);
+	for (size_t i = 0; i < t->n_crls; i++)
+		crl_free(t->crls[i]);
 	X509_STORE_free(t->store);
 	mem_free(t);
 }
@@ -79,6 +84,41 @@ size_t trust_ca_count(const struct trust *t)
 const struct certificate *trust_ca(const struct trust *t, size_t i)
 {
 	return t->cas[i];
+}
+
+enum err trust_add_crl(struct trust *t, struct crl *crl, const char **reason)
+{
+	bool named = false, signed_by = false;
+
+	/* One of a CA below ours is checked when a chain leads there. */
+	for (size_t i = 0; i < t->n && !signed_by; i++) {
+		if (!crl_is_of(crl, t->cas[i]))
+			continue;
+		named = true;
+		signed_by = crl_is_signed_by(crl, t->cas[i]);
+	}
+	if (named && !signed_by) {
+		*reason = "the CA of that name has not signed it";
+		crl_free(crl);
+		return ERR_AUTH;
+	}
+	if (t->n_crls == CRLS_MAX) {
+		*reason = "there are more than 64 revocation lists";
+		crl_free(crl);
+		return ERR_LIMIT;
+	}
+	t->crls[t->n_crls++] = crl;
+	return ERR_NONE;
+}
+
+size_t trust_crl_count(const struct trust *t)
+{
+	return t->n_crls;
+}
+
+const struct crl *trust_crl(const struct trust *t, size_t i)
+{
+	return t->crls[i];
 }
 
 static void say(char *reason, size_t cap, const char *a, const char *b, const char *c,
@@ -123,6 +163,7 @@ static const struct {
      " is outside the name constraints of a CA above it"},
     {X509_V_ERR_EXCLUDED_VIOLATION, "a name in the certificate of ",
      " is outside the name constraints of a CA above it"},
+    {X509_V_ERR_CERT_REVOKED, "certificate of ", " has been revoked"},
     {X509_V_ERR_CERT_SIGNATURE_FAILURE, "the signature on the certificate of ", " is wrong"},
 };
 
@@ -158,6 +199,22 @@ static void explain(int code, X509 *cert, char *reason, size_t cap)
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
 		say(reason, cap, "certificate of ", subject, " is issued by ", issuer);
 		text_append(reason, cap, ", which is no configured CA and was not sent");
+		return;
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+		say(reason, cap, "there is no revocation list of ", issuer, ", and one is wanted",
+		    " (revocation = strict)");
+		return;
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+		say(reason, cap, "the revocation list of ", issuer, " is out of date",
+		    " (revocation = strict)");
+		return;
+	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+		say(reason, cap, "the signature on the revocation list of ", issuer, " is wrong",
+		    NULL);
+		return;
+	case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+		say(reason, cap, "the keyUsage of ", issuer,
+		    " lacks cRLSign, but it signs revocation lists", NULL);
 		return;
 	case X509_V_ERR_CERT_CHAIN_TOO_LONG:
 		say(reason, cap, "the chain has more than 6 certificates", NULL, NULL, NULL);
@@ -341,6 +398,7 @@ static enum err check_path(const struct trust *t, const struct trust_policy *pol
 {
 	STACK_OF(X509) *others = sk_X509_new_null();
 	X509_STORE_CTX *ctx = NULL;
+	struct revocation lists = {0};
 	enum err e = ERR_NO_MEMORY;
 
 	say(reason, cap, "out of memory", NULL, NULL, NULL);
@@ -350,7 +408,7 @@ static enum err check_path(const struct trust *t, const struct trust_policy *pol
 		if (sk_X509_push(others, certs[i]->x509) == 0)
 			goto done;
 	ctx = context_for(t, certs[0]->x509, others, now);
-	if (ctx == NULL)
+	if (ctx == NULL || revocation_begin(&lists, ctx, policy, t->crls, t->n_crls) != ERR_NONE)
 		goto done;
 	e = ERR_AUTH;
 	if (X509_verify_cert(ctx) != 1)
@@ -360,6 +418,7 @@ static enum err check_path(const struct trust *t, const struct trust_policy *pol
 		e = ERR_NONE;
 done:
 	X509_STORE_CTX_free(ctx);
+	revocation_end(&lists);
 	sk_X509_free(others);
 	ERR_clear_error();
 	return e;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "crypto/key.h"
 #include "pki/certificate.h"
+#include "pki/crl.h"
 #include "pki/identity.h"
 
 #define CHAIN_DEPTH_MAX  6   /* certificates between the peer's and the CA, both counted */
@@ -25,22 +26,38 @@ enum eku_policy {
 	EKU_IGNORE,
 };
 
+/* What to do about revocation lists. A certificate that one revokes is refused by the first two. */
+enum revocation_policy {
+	REVOCATION_RELAXED, /* without a list, or with an old one, the certificate counts as good */
+	REVOCATION_STRICT,  /* each certificate below the configured CA needs a list in its time */
+	REVOCATION_NONE,    /* no list is asked */
+};
+
 /* Zeroed: the defaults. */
 struct trust_policy {
 	enum eku_policy eku;
 	unsigned rsa_bits_min; /* 0: RSA_BITS_MIN */
+	enum revocation_policy revocation;
+	const struct crl *const *received; /* lists that came with the certificates; borrowed */
+	size_t n_received;
 };
 
 struct trust *trust_new(void);
 void trust_free(struct trust *t);
 /* Keeps a copy. ERR_UNSUPPORTED when the certificate is no CA; ERR_EXISTS when it is there. */
 enum err trust_add_ca(struct trust *t, const struct certificate *ca, const char **reason);
+/* A revocation list of one of these CAs or of a CA below them. Takes crl, also when it fails:
+ * ERR_AUTH when it has the name of one of the CAs here, but is not signed by it; ERR_LIMIT. Before
+ * the first check, as trust_add_ca(): a set in use is constant. */
+enum err trust_add_crl(struct trust *t, struct crl *crl, const char **reason);
+size_t trust_crl_count(const struct trust *t);
+const struct crl *trust_crl(const struct trust *t, size_t i);
 size_t trust_ca_count(const struct trust *t);
 const struct certificate *trust_ca(const struct trust *t, size_t i);
 
 /* The peer's certificates as received: certs[0] holds the key that made AUTH, the others come in
  * any order (RFC 7296 3.6). Checks, at `now` (seconds since 1970): limits, key and signature
- * algorithms, the path to a configured CA with everything of RFC 5280 6 but revocation, keyUsage
+ * algorithms, the path to a configured CA with everything of RFC 5280 6, keyUsage
  * and extendedKeyUsage as RFC 4945 5.1.3 wants them, and that the certificate names id (NULL: not
  * asked). ERR_NONE, or ERR_AUTH, ERR_LIMIT, ERR_NO_MEMORY with a sentence for the log in reason
  * (cap octets, TRUST_REASON_MAX is enough); nothing of it goes to the peer. */

@@ -4,6 +4,7 @@
 
 #include "crypto/openssl.h"
 #include "pki/certificate.h"
+#include "pki/crl.h"
 
 struct certificate {
 	X509 *x509;             /* owned */
@@ -18,5 +19,15 @@ struct certificate {
 	uint8_t spki_hash[CERTIFICATE_SPKI_HASH_LEN];
 	uint8_t fingerprint[CERTIFICATE_FINGERPRINT_LEN];
 };
+
+struct crl {
+	X509_CRL *crl; /* owned */
+	char *issuer;  /* owned */
+	int64_t this_update;
+	int64_t next_update;
+};
+
+/* False when it is malformed. */
+bool x509_seconds(const ASN1_TIME *t, int64_t *out);
 
 #endif
