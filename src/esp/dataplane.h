@@ -1,6 +1,6 @@
 /* The one interface for data planes: what the IKE engine and the daemon ask of whatever carries the
- * packets. plane/client.c implements it for the plane process, tests do in memory. No call blocks or
- * fails for good: what goes wrong later comes back as an event. */
+ * packets. plane/client.c implements it for the plane process, tests do in memory. No call blocks
+ * or fails for good: what goes wrong later comes back as an event. */
 #ifndef POSTERN_ESP_DATAPLANE_H
 #define POSTERN_ESP_DATAPLANE_H
 
