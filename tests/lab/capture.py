@@ -12,12 +12,12 @@ from common import Failed, expect
 class Capture:
     """tcpdump on an interface, from now until stop()."""
 
-    def __init__(self, host, interface, name, snap):
+    def __init__(self, host, interface, name, snap, match=()):
         self.path = os.path.join(host.lab.folder, f"{host.name}-{name}.pcap")
         # -Z root: it would become a user that cannot write into the lab's folder.
         self.process = host.start(
             ["tcpdump", "-n", "-U", "--immediate-mode", "-B", "32768", "-Z", "root", "-s",
-             str(snap), "-i", interface, "-w", self.path], name)
+             str(snap), "-i", interface, "-w", self.path, *match], name)
         self.process.wait_for("listening on", 10)
 
     def stop(self):
@@ -73,7 +73,7 @@ def read_frame(frame, ethernet, when):
             proto, offset = body[offset], offset + size
     else:
         return Packet(when, f"ethertype-{ether:#06x}", "", "", 0, 0, len(body), body)
-    rest = body[offset:]
+    rest = body[offset:length]
     if later:
         return Packet(when, f"fragment-{proto}", src, dst, 0, 0, length, rest)
     return read_transport(when, proto, src, dst, length, rest)
@@ -116,6 +116,57 @@ def udp_kind(sport, dport, payload):
 PROTECTED = {"esp", "esp-4500", "fragment-50"}
 NOT_CLEAR = PROTECTED | {"ike-500", "ike-4500", "keepalive", "arp", "nd", "mld", "fragment-17",
                          "icmp-error"}
+
+
+def tcp_streams(packets):
+    """The octets of each direction of each TCP connection, by (src, sport, dst, dport). All of it
+    must be in the capture, from the first SYN on."""
+    pieces = collections.defaultdict(list)
+    for p in packets:
+        expect(p.kind == "tcp" and len(p.payload) >= 20, f"no TCP: {p.kind}")
+        sequence, = struct.unpack_from("!I", p.payload, 4)
+        data = p.payload[(p.payload[12] >> 4) * 4:]
+        pieces[p.src, p.sport, p.dst, p.dport].append((sequence, p.payload[13] & 2 != 0, data))
+    streams = {}
+    for way, segments in pieces.items():
+        first = [sequence for sequence, syn, _ in segments if syn]
+        expect(first, f"no SYN of {way}")
+        octets = b""
+        for at, data in sorted(((sequence - first[0] - 1) % (1 << 32), data)
+                               for sequence, syn, data in segments if not syn and data):
+            expect(at <= len(octets), f"a segment of {way} is missing")
+            octets += data[len(octets) - at:]
+        streams[way] = octets
+    return streams
+
+
+def tcp_frames(packets, port=4500):
+    """What goes through TCP connections to that port (RFC 9329 3): one ("ike" or "esp", octets of
+    the message) for each frame but keepalives. Fails on whatever is no such connection."""
+    found = []
+    streams = tcp_streams(packets)
+    for (src, sport, dst, dport), octets in streams.items():
+        expect(port in (sport, dport), f"TCP from {src}:{sport} to {dst}:{dport}")
+        to_port = octets if dport == port else streams.get((dst, dport, src, sport), b"")
+        expect(to_port[:6] in (b"IKETCP", b"IKETCL"), f"a stream begins with {to_port[:16]!r}")
+        at = 6 if dport == port else 0
+        while at < len(octets):
+            head = 4 if to_port[:6] == b"IKETCL" and octets[at] >> 6 == 2 else 2
+            length = int.from_bytes(octets[at:at + head])
+            if to_port[:6] == b"IKETCL":
+                length &= (1 << (head * 8 - 2)) - 1
+            expect(length > head and at + length <= len(octets), "a frame is cut off")
+            body = octets[at + head:at + length]
+            at += length
+            if body != b"\xff":
+                found.append(("ike", len(body) - 4) if body[:4] == b"\0\0\0\0" else
+                             ("esp", len(body)))
+    return found
+
+
+def ike_exchange(packet):
+    """The exchange type of an IKE message in UDP."""
+    return packet.payload[(4 if packet.kind == "ike-4500" else 0) + 18]
 
 
 def kinds(packets):

@@ -136,8 +136,8 @@ class Host:
         self.lab = lab
         self.name = name
         self.namespace = PREFIX + lab.mark + name
+        lab.hosts.append(self)  # first: an interrupt may come while it is half made
         command(["ip", "netns", "add", self.namespace])
-        lab.hosts.append(self)
         self.ip("link", "set", "lo", "up")
         # Addresses are there at once, and only the routes that a test sets.
         self.sysctl("net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
@@ -262,8 +262,9 @@ class Host:
         return Rate(end["sum_received"]["bits_per_second"], end["sum_received"]["bytes"],
                     end["sum_sent"].get("retransmits", 0))
 
-    def capture(self, interface, name=None, snap=160):
-        return capture.Capture(self, interface, name or f"capture-{interface}", snap)
+    def capture(self, interface, name=None, snap=160, match=()):
+        """tcpdump there; match: the words of a filter, to keep a part of the packets alone."""
+        return capture.Capture(self, interface, name or f"capture-{interface}", snap, match)
 
 
 # In the namespace: NFNL_SUBSYS_CTNETLINK / IPCTNL_MSG_CT_DELETE without a tuple empties the table.
