@@ -8,6 +8,7 @@
 #include "ike/auth_octets.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
+#include "ike/ext/ppk.h"
 #include "pki/trust.h"
 
 /* Replaces *to by a copy of from, which may be NULL. */
@@ -46,7 +47,7 @@ static enum err octets_of(struct ike *ike, struct ike_sa *sa, bool of_initiator,
 	    .nonce = of_initiator ? bytes_of(s->nonce_r, s->nonce_r_len)
 				  : bytes_of(s->nonce_i, s->nonce_i_len),
 	    .prf = sa->suite.prf,
-	    .sk_p = ike_keys_p(&sa->keys, of_initiator),
+	    .sk_p = ppk_sk_p(sa, of_initiator),
 	    .id_body = id_body,
 	    .int_auth = intermediate_auth(sa, int_auth), /* RFC 9242 3.3.2 */
 	};
@@ -268,16 +269,26 @@ static enum err check_by_key(struct ike_sa *sa, const struct payloads *ps,
 	return e ? e : check_take_certs(ps, job, why);
 }
 
+/* The AUTH payload; its data may stand in NO_PPK_AUTH instead (RFC 8784 3). */
+static bool proof_parse(const struct ike_sa *sa, const struct payloads *ps, struct auth_part *part)
+{
+	const struct payload *p = payloads_find(ps, PAYLOAD_AUTH);
+
+	if (p == NULL || auth_parse(p->body, part, NULL))
+		return false;
+	part->data = ppk_proof(sa, ps, part->data);
+	return true;
+}
+
 enum err auth_check(struct ike *ike, struct ike_sa *sa, const struct payloads *ps, auth_then *then,
 		    const char **why)
 {
 	const bool psk = sa->config->remote_auth.kind == IKE_AUTH_BY_PSK;
-	const struct payload *p = payloads_find(ps, PAYLOAD_AUTH);
 	struct auth_part part;
 	struct ike_job *job;
 
 	*why = "the AUTH payload is missing or broken";
-	if (p == NULL || auth_parse(p->body, &part, NULL))
+	if (!proof_parse(sa, ps, &part))
 		return ERR_AUTH;
 	*why = "out of memory";
 	job = ike_job_new(psk ? IKE_JOB_SHARED_KEY : IKE_JOB_VERIFY);
@@ -298,17 +309,18 @@ enum err auth_checked(struct ike_sa *sa, const struct ike_job *job, const struct
 		      char why[AUTH_WHY_MAX])
 {
 	const bool psk = job->type == IKE_JOB_SHARED_KEY;
-	const struct payload *p = payloads_find(ps, PAYLOAD_AUTH);
 	char id[IDENTITY_TEXT_MAX];
 	struct auth_part part;
 
 	identity_format(sa->setup->peer_id, id);
+	sa->setup->ppk.proof_failed = job->proof_failed;
 	if (job->result) {
 		snprintf(why, AUTH_WHY_MAX, "%.120s: %.100s", id, job->reason);
 		return ERR_AUTH;
 	}
-	if (psk && (p == NULL || auth_parse(p->body, &part, NULL) || part.data.n != job->data_len ||
+	if (psk && (!proof_parse(sa, ps, &part) || part.data.n != job->data_len ||
 		    !mem_equal_secret(part.data.p, job->data, job->data_len))) {
+		sa->setup->ppk.proof_failed = true;
 		snprintf(why, AUTH_WHY_MAX,
 			 "%.120s has another pre-shared key: the secrets on both sides differ", id);
 		return ERR_AUTH;

@@ -7,6 +7,7 @@
 #include "ike/exchanges.h"
 #include "ike/ext/childless.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/ppk.h"
 #include "ike/init.h"
 #include "ike/select.h"
 #include "ike/task.h"
@@ -115,7 +116,27 @@ static void auth_ready(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 		auth_fail(ike, sa, why);
 		return;
 	}
+	if (ppk_prove_again(sa)) {
+		const char *reason = "out of memory";
+		if (auth_prove(ike, sa, auth_ready, &reason))
+			auth_fail(ike, sa, reason);
+		return;
+	}
 	auth_send(ike, sa);
+}
+
+/* RFC 8784: the PPK is mixed in. */
+static void auth_mixed(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	const char *why = "out of memory";
+
+	if (job->result) {
+		auth_fail(ike, sa, job->reason);
+		return;
+	}
+	ppk_auth_mixed(sa, job);
+	if (auth_prove(ike, sa, auth_ready, &why))
+		auth_fail(ike, sa, why);
 }
 
 void auth_start(struct ike *ike, struct ike_sa *sa)
@@ -129,7 +150,10 @@ void auth_start(struct ike *ike, struct ike_sa *sa)
 			  "but childless = force is configured");
 		return;
 	}
-	if (auth_local_id(sa) || auth_prove(ike, sa, auth_ready, &why))
+	enum err e = auth_local_id(sa);
+	if (e == ERR_NONE && !ppk_auth_begin(ike, sa, auth_mixed, &e))
+		e = auth_prove(ike, sa, auth_ready, &why);
+	if (e)
 		auth_fail(ike, sa, why);
 }
 
@@ -182,6 +206,7 @@ static void auth_verified(struct ike *ike, struct ike_sa *sa, struct ike_job *jo
 		return;
 	}
 	ext_read(ike, sa, AT_AUTH_RESPONSE, &t->response->sk.payloads);
+	ppk_settle(ike, sa);
 	sa_up(ike, sa);
 	exchanges_keep(ike, sa);
 	sa_supersede(ike, sa, false);
@@ -202,11 +227,12 @@ static void auth_rejected(struct ike *ike, struct ike_sa *sa, const struct notif
 	if (n->type == NOTIFY_AUTHENTICATION_FAILED)
 		snprintf(why, sizeof(why),
 			 "the peer refused us as %.100s (AUTHENTICATION_FAILED): it does not know "
-			 "this identity, or %s; its log says which",
+			 "this identity, or %s%s; its log says which",
 			 id,
 			 sa->config->local_auth.kind == IKE_AUTH_BY_PSK
 			     ? "the pre-shared keys differ"
-			     : "it does not accept our key or certificate");
+			     : "it does not accept our key or certificate",
+			 ppk_rejected_hint(sa));
 	else
 		snprintf(why, sizeof(why), "the peer refused IKE_AUTH: %s",
 			 notify_name(n->type, name));
@@ -219,7 +245,7 @@ void auth_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t, struc
 	const struct payload *id = payloads_find(ps, PAYLOAD_IDR);
 	const struct ike_connection *c = sa->config;
 	char got[IDENTITY_TEXT_MAX], wanted[IDENTITY_TEXT_MAX];
-	char text[300];
+	char text[AUTH_WHY_MAX];
 	struct notify_part n;
 	const char *why = "the peer's identity is broken";
 
@@ -238,6 +264,10 @@ void auth_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t, struc
 			 "the peer says that it is %.110s, but remote-id is %.110s",
 			 identity_format(sa->setup->peer_id, got),
 			 identity_format(c->remote_id, wanted));
+		auth_refuse(ike, sa, text);
+		return;
+	}
+	if (ppk_auth_response(ike, sa, ps, text)) {
 		auth_refuse(ike, sa, text);
 		return;
 	}

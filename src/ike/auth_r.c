@@ -10,6 +10,7 @@
 #include "ike/ext/childless.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
+#include "ike/ext/ppk.h"
 #include "ike/ext/tcp.h"
 #include "ike/init.h"
 #include "ike/task.h"
@@ -154,6 +155,7 @@ static void auth_answer(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 		return;
 	}
 	ext_read(ike, sa, AT_AUTH_REQUEST, &sa->inbound->sk.payloads);
+	ppk_settle(ike, sa);
 	initial_contact = payloads_notify(&sa->inbound->sk.payloads, NOTIFY_INITIAL_CONTACT, &n);
 	sa_unlist_half_open(ike, sa);
 	sa->expire_at = 0;
@@ -178,6 +180,18 @@ static void auth_answer(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 	ike_conn_later(ike, sa->conn);
 }
 
+/* The proof with the PPK did not hold; this is about the one without, and only tells why. */
+static void auth_told_apart(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	char why[AUTH_WHY_MAX];
+
+	if (sa->inbound == NULL)
+		return;
+	if (auth_checked(sa, job, &sa->inbound->sk.payloads, why) == ERR_NONE)
+		ppk_explain_other(sa, &sa->inbound->sk.payloads, why);
+	auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
+}
+
 static void auth_verified(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 {
 	char why[AUTH_WHY_MAX];
@@ -186,11 +200,37 @@ static void auth_verified(struct ike *ike, struct ike_sa *sa, struct ike_job *jo
 	if (sa->inbound == NULL)
 		return;
 	if (auth_checked(sa, job, &sa->inbound->sk.payloads, why)) {
+		const struct payloads *ps = &sa->inbound->sk.payloads;
+		if (ppk_suspected(sa, ps, why) &&
+		    auth_check(ike, sa, ps, auth_told_apart, &reason) == ERR_NONE)
+			return;
 		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
 		return;
 	}
 	if (auth_prove(ike, sa, auth_answer, &reason))
 		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, reason);
+}
+
+/* RFC 8784: what the keystore has made of the keys and the peer's PPK, if it has that. */
+static void auth_mixed(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	char text[AUTH_WHY_MAX];
+	const char *why = text;
+	enum err e = job->result;
+
+	if (sa->inbound == NULL)
+		return;
+	const struct payloads *ps = &sa->inbound->sk.payloads;
+	if (e == ERR_NONE)
+		ppk_auth_mixed(sa, job);
+	else if (e == ERR_NOT_FOUND)
+		e = ppk_auth_unknown(ike, sa, ps, text);
+	else
+		why = job->reason;
+	if (e == ERR_NONE || e == ERR_NOT_FOUND)
+		e = auth_check(ike, sa, ps, auth_verified, &why);
+	if (e)
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
 }
 
 static bool asked_id_read(struct ike_sa *sa, const struct payloads *ps)
@@ -248,6 +288,13 @@ void auth_request(struct ike *ike, struct ike_sa *sa)
 	sa_set_conn(ike, sa, conn, conn->config);
 	auth_certreq_read(sa, ps);
 	auth_methods_read(sa, ps);
-	if (auth_local_id(sa) || auth_check(ike, sa, ps, auth_verified, &why))
+	enum err e = auth_local_id(sa);
+	if (e == ERR_NONE) {
+		why = text;
+		e = ppk_auth_request(ike, sa, ps, auth_mixed, text);
+	}
+	if (e == ERR_NOT_FOUND)
+		e = auth_check(ike, sa, ps, auth_verified, &why);
+	if (e)
 		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
 }

@@ -63,6 +63,9 @@ void ike_connection_release(struct ike_connection *c)
 		clear_child(&c->children[i]);
 	mem_free(c->children);
 	clear_local(&c->local_auth);
+	for (size_t i = 0; i < c->ppk.n_ids; i++)
+		mem_free((void *)(uintptr_t)c->ppk.ids[i].p);
+	mem_free(c->ppk.ids);
 	clear_remote(&c->remote_auth);
 	identity_free(c->local_id);
 	identity_free(c->remote_id);
@@ -146,12 +149,25 @@ static bool child_same(const struct ike_child_config *a, const struct ike_child_
 	       suites_same(&a->esp, &b->esp);
 }
 
+static bool ppk_same(const struct ike_ppk_config *a, const struct ike_ppk_config *b)
+{
+	if (a->policy != b->policy || a->exchange != b->exchange || a->numbers != b->numbers ||
+	    a->rekey != b->rekey || a->n_ids != b->n_ids)
+		return false;
+	for (size_t i = 0; i < a->n_ids; i++)
+		if (!bytes_equal(a->ids[i], b->ids[i]))
+			return false;
+	return true;
+}
+
 bool ike_connection_same(const struct ike_connection *a, const struct ike_connection *b)
 {
 	if (!addr_equal(&a->local, &b->local) || !addr_equal(&a->remote, &b->remote) ||
 	    a->remote_port != b->remote_port || a->force_encap != b->force_encap)
 		return false;
 	if (!identity_same(a->local_id, b->local_id) || !identity_same(a->remote_id, b->remote_id))
+		return false;
+	if (!ppk_same(&a->ppk, &b->ppk))
 		return false;
 	if (!auth_same(a, b) || !suites_same(&a->ike, &b->ike) || a->n_children != b->n_children)
 		return false;

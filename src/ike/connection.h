@@ -38,6 +38,22 @@ enum ike_childless {
 
 enum ike_start { IKE_START_MANUAL, IKE_START_AUTO, IKE_START_ON_TRAFFIC };
 
+enum ike_ppk_policy { IKE_PPK_NEVER, IKE_PPK_ALLOW, IKE_PPK_REQUIRED };
+/* RFC 9867 where both can, else RFC 8784; the one alone; the other alone. */
+enum ike_ppk_exchange { IKE_PPK_AUTO, IKE_PPK_AUTH, IKE_PPK_INTERMEDIATE };
+/* Of RFC 9867's notifies: IANA's, or those that libreswan 5.2 and 5.3 chose. */
+enum ike_ppk_numbers { IKE_PPK_NUMBERS_IANA, IKE_PPK_NUMBERS_LIBRESWAN };
+
+/* Post-quantum pre-shared keys (RFC 8784, RFC 9867). */
+struct ike_ppk_config {
+	enum ike_ppk_policy policy;
+	enum ike_ppk_exchange exchange;
+	enum ike_ppk_numbers numbers;
+	bool rekey;        /* also in CREATE_CHILD_SA */
+	struct bytes *ids; /* in order of preference; none: as responder any. Owned. */
+	size_t n_ids;
+};
+
 #define IKE_CREDENTIALS_MAX 8 /* of ours, and keys of a peer's, in one connection */
 
 /* A private key of ours, and the public things that go with it. */
@@ -97,6 +113,7 @@ struct ike_connection {
 	struct identity *remote_id; /* owned; NULL: whoever authenticates */
 	struct ike_local_auth local_auth;
 	struct ike_remote_auth remote_auth;
+	struct ike_ppk_config ppk;
 	struct ike_suites ike;
 	struct ike_child_config *children;
 	size_t n_children;

@@ -10,6 +10,7 @@
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
+#include "ike/ext/ppk.h"
 #include "ike/ext/separate_transports.h"
 #include "ike/impair.h"
 #include "ike/init.h"
@@ -360,6 +361,11 @@ void init_response(struct ike *ike, struct ike_sa *sa, const struct path *path,
 		return;
 	bool natd = init_natd_read(ike, sa, path, h, &ps);
 	ext_read(ike, sa, AT_INIT_RESPONSE, &ps);
+	reason = ppk_agree(sa);
+	if (reason != NULL) {
+		init_fail(ike, sa, reason);
+		return;
+	}
 	auth_certreq_read(sa, &ps);
 	tasks_free(sa);
 	sa->state = SA_AUTH;

@@ -263,6 +263,7 @@ static enum err verify_with(struct ike_job *job, const struct public_key *key,
 	if (!signature_fits(job->scheme, public_key_type(key)))
 		return refuse(job, "the peer's signature algorithm does not fit its key");
 	e = signature_verify(key, job->scheme, signature, bytes_of(job->octets, job->octets_len));
+	job->proof_failed = e != ERR_NONE;
 	if (e != ERR_NONE)
 		snprintf(job->reason, sizeof(job->reason), "the peer's signature does not hold");
 	return e;

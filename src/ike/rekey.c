@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "ike/create_child.h"
+#include "ike/ext/ppk.h"
 #include "ike/ext/tcp.h"
 
 /* How long a replaced SA waits for the Delete of the peer, whose business it is. */
@@ -113,6 +114,7 @@ enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, u
 	sa->big_payload = old->big_payload;
 	sa->datagram_max = old->datagram_max;
 	tcp_inherit(sa, old);
+	ppk_inherit(sa, old);
 	sa->nat_here = old->nat_here;
 	sa->nat_there = old->nat_there;
 	sa->remote_auth = old->remote_auth;

@@ -10,6 +10,7 @@
 #include "ike/exchanges.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
+#include "ike/ext/ppk.h"
 #include "ike/ext/tcp.h"
 #include "ike/impair.h"
 #include "ike/task.h"
@@ -184,6 +185,7 @@ void sa_setup_free(struct ike_sa *sa)
 	mem_free(s->ke_value);
 	mem_free(s->peer_id_body);
 	mem_free(s->auth_data);
+	ppk_setup_free(s);
 	identity_free(s->peer_id);
 	identity_free(s->asked_id);
 	mem_free_secret(s, sizeof(*s));
@@ -293,6 +295,8 @@ void sa_kill(struct ike *ike, struct ike_sa *sa, const char *reason)
 	reassembly_free(sa->reassembly);
 	sa->reassembly = NULL;
 	ike_keys_free(&sa->keys);
+	mem_free(sa->ppk_id);
+	sa->ppk_id = NULL;
 	tcp_detach(ike, sa);
 	list_remove(&sa->of_stream);
 	table_remove(&ike->by_spi, &sa->by_spi);

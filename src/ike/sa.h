@@ -6,6 +6,7 @@
 #include "ike/credential.h"
 #include "ike/engine.h"
 #include "ike/flight.h"
+#include "ike/job.h"
 #include "ike/keymat.h"
 #include "ike/select.h"
 #include "ike/sk.h"
@@ -28,6 +29,23 @@ enum sa_state {
 	SA_DELETING, /* our Delete is under way */
 	SA_FAILED,   /* responder: refused in IKE_AUTH; repeats the refusal for a while */
 	SA_DEAD,     /* in ike->dead */
+};
+
+/* PPKs in a handshake (ext/ppk.h). */
+struct ppk_setup {
+	uint8_t offered;       /* by the peer, in IKE_SA_INIT */
+	uint8_t way;           /* agreed: enum ppk_way */
+	bool use : 1;          /* RFC 8784: AUTH is made and checked with mixed keys */
+	bool fallback : 1;     /* the peer's NO_PPK_AUTH stands for its AUTH */
+	bool proof_failed : 1; /* of the peer's AUTH all was right but the proof */
+	bool asked : 1;        /* RFC 9867, responder: the request at hand offers PPKs */
+	bool done : 1;         /* its exchange is over */
+	struct ike_ppk taken;  /* what is used; id_len 0: none */
+	uint8_t mixed[IKE_PPK_INPUTS * PRF_MAX]; /* SK_d, SK_pi, SK_pr */
+	uint8_t *proof;                          /* initiator: our data of NO_PPK_AUTH; owned */
+	size_t proof_len;
+	struct ike_ppk_work *offer; /* initiator: with confirmations; owned, erased */
+	struct ike_keys next;       /* responder: in force when the exchange at hand is answered */
 };
 
 /* Of the handshake alone. Nonces and messages are owned. */
@@ -56,6 +74,7 @@ struct ike_setup {
 	uint8_t int_auth_i[PRF_MAX], int_auth_r[PRF_MAX];
 	bool has_int_auth_i, has_int_auth_r;
 	unsigned addke_place; /* where the next additional key exchange is looked for */
+	struct ppk_setup ppk;
 	uint32_t auth_message_id;
 	/* the child that goes with IKE_AUTH */
 	uint32_t child_spi;
@@ -102,6 +121,9 @@ struct ike_sa {
 	struct path path;
 	struct ike_suite suite;
 	struct ike_keys keys;
+	uint8_t *ppk_id; /* of the PPK in its keys; owned */
+	uint8_t ppk_id_len;
+	uint8_t ppk_way; /* enum ppk_way (ext/ppk.h) */
 	uint64_t iv_counter;
 	uint32_t send_id; /* Message ID of the next request of ours */
 	uint32_t recv_id; /* and of the next one of theirs */
@@ -116,6 +138,8 @@ struct ike_sa {
 	bool fragmentation : 1;    /* both support it (RFC 7383) */
 	bool big_payload : 1;      /* both support payloads over 64 KB */
 	bool intermediate : 1;     /* both support IKE_INTERMEDIATE (RFC 9242) */
+	bool ppk_exchanges : 1;    /* RFC 9867 was agreed on */
+	bool ppk_libreswan : 1;    /* with libreswan's numbers */
 	bool reauthenticating : 1; /* a new IKE SA is being made to take this one's place */
 	bool superseded : 1;       /* another one has taken its place, and it only lingers */
 	bool unsettled : 1; /* made by the peer's rekey while ours is under way: starts nothing */

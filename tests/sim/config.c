@@ -171,6 +171,33 @@ static void auth_by_key(struct sim_peer *p, struct sim_peer *other, enum sim_aut
 	private_key_free(theirs);
 }
 
+/* The keys of PPKs are made of their names, and all in the keystore that the connection names. */
+static void ppks_make(struct sim_peer *p, const struct sim_wish *w, struct ike_ppk_config *c)
+{
+	const char *text = w->ppk.ids == NULL ? "ppk" : w->ppk.ids;
+	char key[100];
+	size_t len;
+
+	c->policy = w->ppk.policy;
+	c->exchange = w->ppk.exchange;
+	c->numbers = w->ppk.numbers;
+	c->rekey = w->ppk.rekey;
+	if (c->policy == IKE_PPK_NEVER)
+		return;
+	c->ids = mem_new(IKE_PPKS_MAX * sizeof(*c->ids));
+	for (; *text != '\0'; text += len) {
+		text += strspn(text, " ");
+		len = strcspn(text, " ");
+		if (len == 0 || c->n_ids == IKE_PPKS_MAX)
+			break;
+		const struct bytes id = bytes_of(text, len);
+		const int n = snprintf(key, sizeof(key), "key of %.*s%s", (int)len, text,
+				       w->ppk.salt == NULL ? "" : w->ppk.salt);
+		c->ids[c->n_ids++] = bytes_of(mem_copy(id), len);
+		keystore_add_ppk(p->keys, id, bytes_of(key, (size_t)n));
+	}
+}
+
 static void child_make(struct ike_child_config *c, const struct sim_child_wish *w)
 {
 	c->name = mem_text(w->name);
@@ -189,6 +216,7 @@ struct ike_connection *config_make(struct sim_peer *p, struct sim_peer *other,
 				   const struct sim_wish *w)
 {
 	struct ike_connection *c = ike_connection_new(w->name);
+	const char *psk = w->psk == NULL ? "correct horse battery staple" : w->psk;
 
 	if (c == NULL)
 		abort();
@@ -217,8 +245,8 @@ struct ike_connection *config_make(struct sim_peer *p, struct sim_peer *other,
 	if (w->auth != SIM_PSK)
 		auth_by_key(p, other, w->auth, c);
 	else
-		keystore_add_secret(p->keys, c->local_id, c->remote_id,
-				    BYTES_LITERAL("correct horse battery staple"));
+		keystore_add_secret(p->keys, c->local_id, c->remote_id, bytes_of(psk, strlen(psk)));
+	ppks_make(p, w, &c->ppk);
 	return c;
 }
 

@@ -194,13 +194,30 @@ static void streams(struct scenario *sc)
 	sc->pause = some(sc, 10 * MS, 20 * SECOND);
 }
 
+/* PPKs that both ends have, used in some way that both can. */
+static void ppk_choose(struct scenario *sc)
+{
+	static const char *const ids[][2] = {{"x", "x"}, {"x y", "y"}, {"x y z", "z x"}};
+	const size_t pick = (size_t)some(sc, 0, 2);
+
+	for (size_t i = 0; i < 2; i++) {
+		sc->wish[i].ppk.policy =
+		    rng_chance(&sc->rng, 500) ? IKE_PPK_ALLOW : IKE_PPK_REQUIRED;
+		sc->wish[i].ppk.ids = ids[pick][i];
+	}
+	sc->wish[0].ppk.exchange = sc->wish[1].ppk.exchange =
+	    pick > 0 ? IKE_PPK_INTERMEDIATE : (enum ike_ppk_exchange)some(sc, 0, 2);
+	if (pick == 0 && rng_chance(&sc->rng, 300))
+		sc->wish[some(sc, 0, 1)].ppk.exchange = IKE_PPK_AUTO;
+}
+
 /* The ends do not fit together: no tunnel, a reason, and nothing left. */
 static void refusals(struct scenario *sc)
 {
 	sc->refused = true;
 	sc->trouble = some(sc, 1, 60) * SECOND;
 	sc->sim->net.loss = (unsigned)some(sc, 0, 200);
-	switch (rng_below(&sc->rng, 4)) {
+	switch (rng_below(&sc->rng, 5)) {
 	case 0:
 		sc->wish[0].ike = "aes256gcm-prfsha384-x25519";
 		sc->wish[1].ike = "aes128gcm-prfsha256-x25519";
@@ -210,6 +227,11 @@ static void refusals(struct scenario *sc)
 		break;
 	case 2:
 		sc->wish[1].remote_id = "c.example";
+		break;
+	case 3:
+		ppk_choose(sc);
+		sc->wish[0].ppk.policy = sc->wish[1].ppk.policy = IKE_PPK_REQUIRED;
+		sc->wish[0].ppk.salt = "another";
 		break;
 	default:
 		sc->wish[0].remote_id = "c.example"; /* also another pre-shared key */
@@ -304,6 +326,8 @@ static void wishes(struct scenario *sc)
 		sc->wish[1].children[i].start = (enum ike_start)some(sc, 0, 2);
 	}
 	childless_choose(sc);
+	if (rng_chance(&sc->rng, 150))
+		ppk_choose(sc);
 }
 
 static void peers(struct scenario *sc)

@@ -207,6 +207,15 @@ struct sim_wish {
 	bool force_encap;
 	enum ike_childless childless;
 	enum ike_transport transport;
+	const char *psk; /* NULL: the usual one */
+	struct {
+		enum ike_ppk_policy policy;
+		enum ike_ppk_exchange exchange;
+		enum ike_ppk_numbers numbers;
+		bool rekey;
+		const char *ids;  /* separated by blanks; NULL: "ppk" */
+		const char *salt; /* of their keys */
+	} ppk;
 };
 /* A connection of p toward other; keys and secrets for it go into both keystores. */
 struct ike_connection *config_make(struct sim_peer *p, struct sim_peer *other,

@@ -5,8 +5,10 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
+#include "ike/auth.h"
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/ppk_intermediate.h"
 #include "ike/ext/tcp.h"
 #include "ike/init.h"
 
@@ -14,12 +16,17 @@
  * 9242 3.3.2). */
 #define A_LEN (IKE_HEADER_LEN + PAYLOAD_HEADER_LEN)
 
+static bool may_want(const struct ike_connection *c)
+{
+	return ike_suites_have_addke(&c->ike) || ppk_wants_intermediate(c);
+}
+
 static void write_notify(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m)
 {
 	(void)ike;
 	/* RFC 9242 3.1: the responder answers in kind; the initiator has it where it may be needed.
 	 */
-	if ((at == AT_INIT_REQUEST && ike_suites_have_addke(&sa->config->ike)) ||
+	if ((at == AT_INIT_REQUEST && may_want(sa->config)) ||
 	    (at == AT_INIT_RESPONSE && sa->intermediate))
 		message_notify(m, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, (struct bytes){0});
 }
@@ -30,8 +37,7 @@ static bool read_notify(struct ike *ike, struct ike_sa *sa, enum ike_point at,
 	(void)ike;
 	if (n->type != NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED)
 		return false;
-	if (at == AT_INIT_REQUEST ||
-	    (at == AT_INIT_RESPONSE && ike_suites_have_addke(&sa->config->ike)))
+	if (at == AT_INIT_REQUEST || (at == AT_INIT_RESPONSE && may_want(sa->config)))
 		sa->intermediate = true;
 	return true;
 }
@@ -137,7 +143,8 @@ static void fail(struct ike *ike, struct ike_sa *sa, const char *why)
 
 /* RFC 9370 2.2.2: SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr), and all seven keys anew; nonces
  * and SPIs stay those of IKE_SA_INIT. */
-static enum err keys_next(struct ike *ike, struct ike_sa *sa, struct bytes secret)
+static enum err keys_next(struct ike *ike, struct ike_sa *sa, struct bytes secret,
+			  struct ike_keys *out)
 {
 	const struct ike_setup *s = sa->setup;
 	const struct ike_exchange_values v = {
@@ -152,8 +159,8 @@ static enum err keys_next(struct ike *ike, struct ike_sa *sa, struct bytes secre
 
 	if (e)
 		return e;
-	ike_keys_free(&sa->keys);
-	sa->keys = fresh;
+	ike_keys_free(out);
+	*out = fresh;
 	return ERR_NONE;
 }
 
@@ -165,63 +172,155 @@ static void place_done(struct ike_sa *sa)
 	sa->setup->addke_place = next;
 }
 
+/* The next exchange: its additional key exchange, or NULL; `ppk`: it is the last one and holds
+ * PPKs, alone where there is no key exchange (RFC 9867). */
+struct due {
+	const struct ke_desc *ke;
+	bool last, ppk;
+};
+
+static struct due due_next(const struct ike_sa *sa)
+{
+	unsigned next = 0, after;
+	struct due d = {.ke = ike_suite_addke(&sa->suite, sa->setup->addke_place, &next)};
+
+	d.last = d.ke == NULL || ike_suite_addke(&sa->suite, next, &after) == NULL;
+	d.ppk = d.last && ppk_intermediate_due(sa);
+	return d;
+}
+
 /* --- Initiator ------------------------------------------------------------------------------- */
 
-static void request_send(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+/* job: what made our KE payload, or NULL for an exchange without one. */
+static void request_build(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 {
-	struct ike_setup *s = sa->setup;
-	struct ike_task *t;
+	struct ike_task *t = task_add(ike, sa, TASK_INTERMEDIATE, 0);
 	struct message m;
 
-	if (job->result) {
-		fail(ike, sa, job->reason);
-		return;
-	}
-	s->private = job->private;
-	job->private = NULL;
-	t = task_add(ike, sa, TASK_INTERMEDIATE, 0);
 	sa_message_begin_for(ike, sa, &m, EXCHANGE_IKE_INTERMEDIATE, false, sa->send_id,
-			     job->ke->init_len);
-	ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->init_len));
-	/* A copy of a megabyte that nobody needs any more. */
-	mem_free(job->value);
-	job->value = NULL;
+			     job == NULL ? 0 : job->ke->init_len);
+	if (job != NULL) {
+		ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->init_len));
+		/* A copy of a megabyte that nobody needs any more. */
+		mem_free(job->value);
+		job->value = NULL;
+	}
 	ext_write(ike, sa, AT_INTERMEDIATE_REQUEST, &m);
 	if (t == NULL || chain_own(ike, sa, true, &m) || task_send(ike, sa, t, &m))
 		fail(ike, sa, "the IKE_INTERMEDIATE request could not be built");
 }
 
+static void request_send(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	if (job->result) {
+		fail(ike, sa, job->reason);
+		return;
+	}
+	sa->setup->private = job->private;
+	job->private = NULL;
+	request_build(ike, sa, job);
+}
+
+static void ppk_confirmed(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	if (job->result) {
+		fail(ike, sa, job->reason);
+		return;
+	}
+	ppk_intermediate_confirmed(sa, job);
+	intermediate_run(ike, sa);
+}
+
 void intermediate_run(struct ike *ike, struct ike_sa *sa)
 {
-	unsigned next;
-	const struct ke_desc *ke = ike_suite_addke(&sa->suite, sa->setup->addke_place, &next);
+	const struct due due = due_next(sa);
 	struct ike_job *job;
+	enum err e = ERR_NONE;
 
-	if (ke == NULL) {
-		auth_start(ike, sa);
+	if (due.ppk && ppk_intermediate_confirm(ike, sa, ppk_confirmed, &e)) {
+		if (e)
+			fail(ike, sa, "out of memory");
+		return;
+	}
+	if (due.ke == NULL) {
+		if (due.ppk)
+			request_build(ike, sa, NULL);
+		else
+			auth_start(ike, sa);
 		return;
 	}
 	job = ike_job_new(IKE_JOB_KE_GENERATE);
 	if (job != NULL) {
-		job->ke = ke;
+		job->ke = due.ke;
 		ike_random(ike, job->seed, sizeof(job->seed));
 	}
 	if (ike_job_submit(ike, sa, job, request_send))
 		fail(ike, sa, "out of memory");
 }
 
-static void response_finished(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+static void response_over(struct ike *ike, struct ike_sa *sa, bool ppk)
 {
 	struct ike_task *t = task_find(sa, TASK_INTERMEDIATE, 0);
 
-	if (job->result || keys_next(ike, sa, bytes_of(job->secret, job->ke->secret_len))) {
+	if (ppk)
+		sa->setup->ppk.done = true;
+	if (t != NULL)
+		task_done(ike, sa, t);
+	intermediate_run(ike, sa);
+}
+
+static void response_mixed(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	const struct ike_ppk *taken = &sa->setup->ppk.taken;
+
+	if (job->result || ppk_intermediate_derive(ike, sa, job, &sa->keys)) {
+		fail(ike, sa, job->result ? job->reason : "the keys could not be derived");
+		return;
+	}
+	ppk_note_used(sa, PPK_IN_INTERMEDIATE, bytes_of(taken->id, taken->id_len));
+	response_over(ike, sa, true);
+}
+
+/* What there is to derive from the key exchange is derived; now the PPK, if there is one. */
+static void response_mix(struct ike *ike, struct ike_sa *sa, bool ppk)
+{
+	enum err e = ERR_NONE;
+
+	if (!ppk || !ppk_intermediate_mix(ike, sa, response_mixed, &e))
+		response_over(ike, sa, ppk);
+	else if (e)
+		fail(ike, sa, "out of memory");
+}
+
+static void response_finished(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	const bool ppk = due_next(sa).ppk;
+
+	if (job->result ||
+	    keys_next(ike, sa, bytes_of(job->secret, job->ke->secret_len), &sa->keys)) {
 		fail(ike, sa, job->result ? job->reason : "the keys could not be derived");
 		return;
 	}
 	place_done(sa);
-	if (t != NULL)
-		task_done(ike, sa, t);
-	intermediate_run(ike, sa);
+	response_mix(ike, sa, ppk);
+}
+
+/* Protected by keys that an attacker does not have: the attempt is over. */
+static void response_error(struct ike *ike, struct ike_sa *sa, const struct due *due, uint16_t type)
+{
+	char buf[IKEV2_NAME_MAX];
+	char why[200];
+	const char *name = notify_name(type, buf);
+
+	if (due->ppk && type == NOTIFY_AUTHENTICATION_FAILED)
+		snprintf(why, sizeof(why),
+			 "the peer takes none of our PPKs (%s): it does not know them, or its keys "
+			 "of these names are others",
+			 name);
+	else
+		snprintf(why, sizeof(why), "the peer refused the additional key exchange: %s",
+			 name);
+	fail(ike, sa, why);
 }
 
 void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
@@ -229,26 +328,22 @@ void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 {
 	const struct payloads *ps = &in->sk.payloads;
 	const struct payload *p = payloads_find(ps, PAYLOAD_KE);
-	unsigned next;
-	const struct ke_desc *ke = ike_suite_addke(&sa->suite, sa->setup->addke_place, &next);
+	const struct due due = due_next(sa);
 	struct notify_part n;
-	struct ke_part part;
-	char name[IKEV2_NAME_MAX];
-	char why[160];
+	struct ke_part part = {0};
+	char why[AUTH_WHY_MAX];
 	struct ike_job *job;
 
 	t->response = in;
 	if (payloads_error(ps, &n)) {
-		/* Protected by keys that an attacker does not have: the attempt is over. */
-		snprintf(why, sizeof(why), "the peer refused the additional key exchange: %s",
-			 notify_name(n.type, name));
-		fail(ike, sa, why);
+		response_error(ike, sa, &due, n.type);
 		return;
 	}
 	/* RFC 9370 2.2.2: the method is the negotiated one; lengths by
 	 * draft-ietf-ipsecme-ikev2-mlkem 2.2: no IKE_AUTH after a ciphertext that cannot be one. */
-	if (p == NULL || ke == NULL || ke_parse(p->body, &part, NULL) || part.method != ke->id ||
-	    part.data.n != ke->resp_len || in->header.next_payload != PAYLOAD_SK) {
+	if ((p == NULL) != (due.ke == NULL) || in->header.next_payload != PAYLOAD_SK ||
+	    (p != NULL && (ke_parse(p->body, &part, NULL) || part.method != due.ke->id ||
+			   part.data.n != due.ke->resp_len))) {
 		fail(ike, sa, "the peer's additional key exchange has another method or length");
 		return;
 	}
@@ -257,9 +352,17 @@ void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 		fail(ike, sa, "out of memory");
 		return;
 	}
+	if (ppk_intermediate_answer(ike, sa, ps, why)) {
+		fail(ike, sa, why);
+		return;
+	}
+	if (due.ke == NULL) {
+		response_mix(ike, sa, due.ppk);
+		return;
+	}
 	job = ike_job_new(IKE_JOB_KE_FINISH);
 	if (job != NULL) {
-		job->ke = ke;
+		job->ke = due.ke;
 		job->private = sa->setup->private;
 		sa->setup->private = NULL;
 		job->peer = mem_copy(part.data);
@@ -272,17 +375,100 @@ void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 /* --- Responder ------------------------------------------------------------------------------- */
 
 /* RFC 9242 3.4: it fails as IKE_AUTH would, and leaves nothing. */
-static void refuse(struct ike *ike, struct ike_sa *sa, const char *why)
+static void refuse_as(struct ike *ike, struct ike_sa *sa, uint16_t notify, const char *why)
 {
 	sa_log(ike, sa, LOG_WARN, "IKE_INTERMEDIATE refused: %s", why);
-	sa_respond_notify(ike, sa, EXCHANGE_IKE_INTERMEDIATE, 0, (struct bytes){0},
-			  NOTIFY_INVALID_SYNTAX, (struct bytes){0});
+	sa_respond_notify(ike, sa, EXCHANGE_IKE_INTERMEDIATE, 0, (struct bytes){0}, notify,
+			  (struct bytes){0});
 	sa_fail(ike, sa);
+}
+
+static void refuse(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+	refuse_as(ike, sa, NOTIFY_INVALID_SYNTAX, why);
+}
+
+/* The response is still under the old keys (RFC 9370 2.2.2); those in ppk.next follow. */
+static void request_answer(struct ike *ike, struct ike_sa *sa)
+{
+	struct ike_setup *s = sa->setup;
+	const struct ke_desc *ke = s->ke;
+	struct message m;
+
+	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_INTERMEDIATE, true, sa->recv_id);
+	if (ke != NULL)
+		ke_payload_write(&m, ke, bytes_of(s->ke_value, ke->resp_len));
+	ext_write(ike, sa, AT_INTERMEDIATE_RESPONSE, &m);
+	if (chain_own(ike, sa, false, &m) || sa_respond(ike, sa, &m)) {
+		sa_kill(ike, sa, NULL);
+		return;
+	}
+	if (s->ppk.next.block != NULL) {
+		ike_keys_free(&sa->keys);
+		sa->keys = s->ppk.next;
+		s->ppk.next = (struct ike_keys){0};
+	}
+	if (ke != NULL)
+		place_done(sa);
+	if (s->ppk.asked)
+		s->ppk.done = true;
+	mem_free(s->ke_value);
+	s->ke_value = NULL;
+	s->ke = NULL;
+	sa->expire_at = ike->now + ike->settings.half_open_timeout;
+}
+
+/* No PPK of the peer's is taken. */
+static void request_without(struct ike *ike, struct ike_sa *sa, const char *reason)
+{
+	char why[AUTH_WHY_MAX];
+
+	if (ppk_intermediate_none(ike, sa, &sa->inbound->sk.payloads, reason, why))
+		refuse_as(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
+	else
+		request_answer(ike, sa);
+}
+
+static void request_mixed(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	struct ppk_setup *p = &sa->setup->ppk;
+
+	if (sa->inbound == NULL)
+		return;
+	if (job->result == ERR_NOT_FOUND || job->result == ERR_AUTH) {
+		request_without(ike, sa, job->reason);
+		return;
+	}
+	if (job->result || ppk_intermediate_derive(ike, sa, job, &p->next)) {
+		refuse(ike, sa, job->result ? job->reason : "the keys could not be derived");
+		return;
+	}
+	p->taken = *ike_job_ppk_taken(job);
+	ppk_note_used(sa, PPK_IN_INTERMEDIATE, bytes_of(p->taken.id, p->taken.id_len));
+	request_answer(ike, sa);
+}
+
+static void request_mix(struct ike *ike, struct ike_sa *sa)
+{
+	const struct ppk_setup *p = &sa->setup->ppk;
+	const struct ike_keys *keys = p->next.block != NULL ? &p->next : &sa->keys;
+	enum err e;
+
+	if (!p->asked) {
+		request_answer(ike, sa);
+		return;
+	}
+	e = ppk_intermediate_choose(ike, sa, &sa->inbound->sk.payloads, ike_keys_d(keys),
+				    request_mixed);
+	if (e == ERR_NOT_FOUND)
+		request_without(ike, sa, "no connection that it may be has it");
+	else if (e)
+		refuse(ike, sa, "out of memory");
 }
 
 static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 {
-	struct message m;
+	struct ike_setup *s = sa->setup;
 
 	if (sa->inbound == NULL)
 		return;
@@ -291,34 +477,36 @@ static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 		refuse(ike, sa, job->reason);
 		return;
 	}
-	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_INTERMEDIATE, true, sa->recv_id);
-	ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->resp_len));
-	ext_write(ike, sa, AT_INTERMEDIATE_RESPONSE, &m);
-	/* The response is still under the old keys (RFC 9370 2.2.2). */
-	if (chain_own(ike, sa, false, &m) || sa_respond(ike, sa, &m) ||
-	    keys_next(ike, sa, bytes_of(job->secret, job->ke->secret_len))) {
+	if (keys_next(ike, sa, bytes_of(job->secret, job->ke->secret_len), &s->ppk.next)) {
 		sa_kill(ike, sa, NULL);
 		return;
 	}
-	place_done(sa);
-	sa->expire_at = ike->now + ike->settings.half_open_timeout;
+	s->ke = job->ke;
+	s->ke_value = job->value;
+	job->value = NULL;
+	request_mix(ike, sa);
 }
 
 void intermediate_request(struct ike *ike, struct ike_sa *sa)
 {
 	struct ike_inbound *in = sa->inbound;
 	const struct payload *p = payloads_find(&in->sk.payloads, PAYLOAD_KE);
-	unsigned next;
-	const struct ke_desc *ke = ike_suite_addke(&sa->suite, sa->setup->addke_place, &next);
-	struct ke_part part;
+	const struct due due = due_next(sa);
+	struct ke_part part = {0};
 	struct ike_job *job;
 
-	if (!sa->intermediate || ke == NULL) {
+	sa->setup->ppk.asked = ppk_intermediate_asked(sa, &in->sk.payloads);
+	if (!sa->intermediate || (due.ke == NULL && !(due.ppk && sa->setup->ppk.asked))) {
 		refuse(ike, sa, "none is due");
 		return;
 	}
-	if (p == NULL || ke_parse(p->body, &part, NULL) || part.method != ke->id ||
-	    part.data.n != ke->init_len || in->header.next_payload != PAYLOAD_SK) {
+	if (sa->setup->ppk.asked && !due.ppk) {
+		refuse(ike, sa, "PPKs belong into the last one, once, where they were agreed on");
+		return;
+	}
+	if ((p == NULL) != (due.ke == NULL) || in->header.next_payload != PAYLOAD_SK ||
+	    (p != NULL && (ke_parse(p->body, &part, NULL) || part.method != due.ke->id ||
+			   part.data.n != due.ke->init_len))) {
 		refuse(ike, sa, "its KE payload is missing, or of another method or length");
 		return;
 	}
@@ -329,9 +517,13 @@ void intermediate_request(struct ike *ike, struct ike_sa *sa)
 		refuse(ike, sa, "out of memory");
 		return;
 	}
+	if (due.ke == NULL) {
+		request_mix(ike, sa);
+		return;
+	}
 	job = ike_job_new(IKE_JOB_KE_RESPOND);
 	if (job != NULL) {
-		job->ke = ke;
+		job->ke = due.ke;
 		ike_random(ike, job->seed, sizeof(job->seed));
 		job->peer = mem_copy(part.data);
 		job->peer_len = part.data.n;
