@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "esp/mtu.h"
 #include "net/datagram.h"
 #include "plane/plane_impl.h"
 
@@ -74,9 +75,14 @@ static bool accept_inner(struct plane *p, struct plane_item *it)
 	enum packet_fate fate = tunnel_decapsulate(&it->p, &it->inner);
 	if (fate == PACKET_OK && !spd_inbound_allowed(c, &it->inner.key))
 		fate = PACKET_BAD_SELECTOR; /* RFC 4301 5.2 step 4 */
-	if (fate != PACKET_OK)
+	if (fate != PACKET_OK) {
 		drop(p, c, fate);
-	return fate == PACKET_OK;
+		return false;
+	}
+	/* What the peer's hosts announce decides how long the packets are that go out here. */
+	if (p->config.clamp_mss)
+		(void)mtu_clamp_mss(it->p.data, it->p.len, &it->inner, plane_inner_mtu(p, c));
+	return true;
 }
 
 /* All packets of the pair of items[first], in order. */

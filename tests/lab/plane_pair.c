@@ -176,6 +176,7 @@ static void install(struct pair *p, unsigned handle, unsigned spi_in, unsigned s
 				    .esn = true,
 				    .replay_window = 1024,
 				    .df = p->df,
+				    .copy_dscp = true,
 				    .ecn = true,
 				    .local = p->local_ts,
 				    .n_local = p->n_local,

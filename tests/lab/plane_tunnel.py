@@ -183,6 +183,40 @@ def offload_ipv6(lab):
     carries(lab, "esp", 6, 6, "--esp", "--offload")
 
 
+def tcpdump_says(host, capture):
+    """The packets of a finished capture, a line each, with all fields of the IP header."""
+    capture.stop()
+    text = host.run(["tcpdump", "-r", capture.path, "-n", "-v"]).stdout
+    return re.sub(r"\n\s+", " ", text).splitlines()
+
+
+def header_fields(lab):
+    """DSCP and ECN go out, DF is copied, TTL is not; what the path marks comes in (RFC 6040)."""
+    p = Pair(lab, 4, 4, ("--esp",), ("--esp",))
+    outside, inside = p.b.capture("eth0", "outside"), p.b.capture("postern0", "inside")
+    kinds = ((0xb9, "do", 7), (0x28, "dont", 64), (0x02, "do", 255))
+    for tos, df, ttl in kinds:
+        p.a.run(["ping", "-n", "-c", "1", "-Q", str(tos), "-M", df, "-t", str(ttl), p.in_b])
+    outer = [x for x in tcpdump_says(p.b, outside) if "ESP" in x and "10.99.0.1 >" in x]
+    inner = [x for x in tcpdump_says(p.b, inside) if "echo request" in x]
+    expect(len(outer) == len(inner) == len(kinds), f"{outer} {inner}")
+    for (tos, df, ttl), out, within in zip(kinds, outer, inner):
+        for line in (out, within):
+            expect(f"(tos 0x{tos:x}," in line, f"tos is not {tos:#x}: {line}")
+            expect(("[DF]" in line) == (df == "do"), f"DF should be as with '{df}': {line}")
+        expect(f"ttl {ttl}," in within, f"the inner TTL is not {ttl}: {within}")
+        expect("ttl 64," in out, f"the outer TTL is not the host's own: {out}")
+    # A router on the way is congested.
+    p.b.nft("table ip t { chain c { type filter hook prerouting priority 0; "
+            "ip protocol 50 ip ecn set ce; }; }\n")
+    inside = p.b.capture("postern0", "marked")
+    for tos, passes in ((0x2a, 1), (0x28, 0)):
+        done = p.a.run(["ping", "-n", "-c", "1", "-W", "1", "-Q", str(tos), p.in_b], check=False)
+        expect(labs.read_ping(done.stdout).received == passes, f"{tos:#x} with CE: {done.stdout}")
+    marked = [x for x in tcpdump_says(p.b, inside) if "echo request" in x]
+    expect(len(marked) == 1 and "(tos 0x2b,CE," in marked[0], f"no CE inside: {marked}")
+
+
 def unreachable_without_sa(lab):
     """Without an SA protected traffic gets an error and nothing leaves in the clear."""
     p = Pair(lab, up=False)
@@ -272,19 +306,22 @@ def fragments_before_sealing(lab):
     expect(not [x for x in packets if x.kind.startswith("fragment")], "outer fragments")
 
 
-def narrow_path(lab):
+def narrow_way(lab, one, two, *extra):
     """A router on the way says what fits; the inner sender hears of it, and TCP goes on."""
     a, r, b = lab.host("a"), lab.host("r"), lab.host("b")
-    lab.link(a, "eth0", ["10.98.0.1/24"], r, "eth0", ["10.98.0.254/24"])
-    lab.link(r, "eth1", ["10.99.0.254/24"], b, "eth0", ["10.99.0.2/24"])
+    lab.link(a, "eth0", ["10.98.0.1/24", "fd98::1/64"], r, "eth0",
+             ["10.98.0.254/24", "fd98::254/64"])
+    lab.link(r, "eth1", ["10.99.0.254/24", "fd99::254/64"], b, "eth0",
+             ["10.99.0.2/24", "fd99::2/64"])
     r.forward()
-    a.route("default", "10.98.0.254")
-    b.route("default", "10.99.0.254")
+    for host, net in ((a, 98), (b, 99)):
+        host.route("default", f"10.{net}.0.254")
+        host.route("default", f"fd{net}::254")
     a.address("lo", "10.1.0.1/24")
     b.address("lo", "10.2.0.1/24")
     r.ip("link", "set", "eth1", "mtu", "1300")
-    end_a = End(a, "10.98.0.1", "10.99.0.2", ["10.1.0.0/24"], ["10.2.0.0/24"])
-    end_b = End(b, "10.99.0.2", "10.98.0.1", ["10.2.0.0/24"], ["10.1.0.0/24"])
+    end_a = End(a, one, two, ["10.1.0.0/24"], ["10.2.0.0/24"], *extra)
+    end_b = End(b, two, one, ["10.2.0.0/24"], ["10.1.0.0/24"], *extra)
     end_a.up(1, 1001, 2001)
     end_b.up(1, 2001, 1001)
     # The router answers at most so often; the first sends are lost.
@@ -293,6 +330,16 @@ def narrow_path(lab):
     done = a.run(["ping", "-n", "-M", "do", "-c", "2", "-i", "0.2", "-W", "1", "-s", "1250",
                   "10.2.0.1"], check=False)
     expect("mtu" in done.stdout, done.stdout)
+
+
+def narrow_path(lab):
+    """A router on the way says what fits; the inner sender hears of it, and TCP goes on."""
+    narrow_way(lab, "10.98.0.1", "10.99.0.2")
+
+
+def narrow_path_esp_ipv6(lab):
+    """The same with protocol 50 and IPv6 outside."""
+    narrow_way(lab, "fd98::1", "fd99::2", "--esp")
 
 
 def forged_too_big(lab):
@@ -503,11 +550,11 @@ def host_to_host(lab):
 
 
 def clamps_mss(lab):
-    """With clamping, TCP never makes a packet that is too big."""
-    extra = ("--path-mtu", "1000", "--clamp-mss")
-    p = Pair(lab, 4, 4, extra, extra)
-    rate = p.a.iperf3(p.b, p.in_b, seconds=1)
-    expect(rate.octets > 1000000, f"{rate}")
+    """With clamping at one end, TCP never makes a packet that is too big there, either way."""
+    p = Pair(lab, 4, 4, ("--path-mtu", "1000", "--clamp-mss"))
+    for here, there, target in ((p.a, p.b, p.in_b), (p.b, p.a, p.in_a)):
+        rate = here.iperf3(there, target, seconds=1)
+        expect(rate.octets > 1000000, f"{rate}")
     expect(p.end_a.stats().get("out-too-big", 0) == 0, f"{p.end_a.stats()}")
 
 
@@ -560,11 +607,12 @@ def why_not():
 
 
 TESTS = [udp_ipv4, udp_ipv6_in_ipv4, udp_ipv4_in_ipv6, esp_ipv4, esp_ipv6, esp_ipv6_in_ipv4,
-         chacha20, aes_cbc, offload_ipv4, offload_ipv6, unreachable_without_sa, clear_packet_dropped, wrong_selector_dropped,
-         too_big_ipv4, too_big_ipv6, fragments_before_sealing, narrow_path, forged_too_big,
+         chacha20, aes_cbc, offload_ipv4, offload_ipv6, header_fields, unreachable_without_sa,
+         clear_packet_dropped, wrong_selector_dropped, too_big_ipv4, too_big_ipv6,
+         fragments_before_sealing, narrow_path, narrow_path_esp_ipv6, forged_too_big,
          rekey_loses_nothing, follows_peer_behind_nat, replay_dropped, acquire_once_a_second,
-         outlives_its_owner, ike_goes_up, default_route, hub_and_spoke, host_to_host, clamps_mss, leaves_nothing,
-         clear_errors]
+         outlives_its_owner, ike_goes_up, default_route, hub_and_spoke, host_to_host, clamps_mss,
+         leaves_nothing, clear_errors]
 
 if __name__ == "__main__":
     sys.exit(labs.main(TESTS, why_not))
