@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 
 export SEEDS FUZZ_SECONDS SOAK_SECONDS JOBS
 
-.PHONY: all demo check sim fuzz bench soak interop install uninstall clean help
+.PHONY: all demo check sim fuzz bench soak interop formal install uninstall clean help
 .DEFAULT_GOAL := all
 
 all:
@@ -46,6 +46,9 @@ interop:
 	@POSTERN_BUILD=$(CURDIR)/build/check tests/run --seconds 1200 --verbose \
 	    tests/interop/run_interop.py
 
+formal:
+	@tests/run --seconds 3600 --verbose formal/run
+
 install: all
 	@DESTDIR=$(DESTDIR) meson install -C build --no-rebuild --quiet
 	@echo "installed in $(DESTDIR)$(PREFIX)"
@@ -65,5 +68,6 @@ help:
 	@echo "make bench               measure the packet path and the handshake"
 	@echo "make soak SOAK_SECONDS=N simulator, fuzzers and lab over and over ($(SOAK_SECONDS))"
 	@echo "make interop             as root: against strongSwan"
+	@echo "make formal              prove the models of formal/, where ProVerif is installed"
 	@echo "make install             into PREFIX ($(PREFIX)), below DESTDIR"
 	@echo "make clean               remove build/"
