@@ -70,6 +70,13 @@ enum replay_verdict replay_update(struct replay *r, uint64_t seq)
 	return v;
 }
 
+void replay_restart(struct replay *r, uint64_t seq)
+{
+	r->top = seq - 1;
+	for (uint32_t i = 0; r->words != NULL && i <= r->mask; i++)
+		r->words[i] = 0;
+}
+
 void replay_count(struct replay *r, enum replay_verdict v)
 {
 	switch (v) {

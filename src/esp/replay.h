@@ -41,5 +41,8 @@ void replay_count(struct replay *r, enum replay_verdict v);
 /* The 64-bit number of a packet that shows `low`, by where the window stands; 0 (which never is a
  * valid number) when the packet can only come from before the first one. */
 uint64_t replay_infer(const struct replay *r, uint32_t low);
+/* The packet with this number, far right of the window, is authentic: the window goes there, and
+ * the packet itself is still new (RFC 4303 A3.2). */
+void replay_restart(struct replay *r, uint64_t seq);
 
 #endif

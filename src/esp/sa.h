@@ -69,7 +69,9 @@ size_t esp_seal(struct esp_engine *e, struct esp_sa *sa, struct packet *const *p
 /* Opens n <= PACKET_VECTOR_MAX packets whose data starts at the SPI: checks length, replay window,
  * ICV, window again, padding (RFC 4303 3.4.3, 3.4.4); afterwards data is the payload, next_header
  * its type, and seq the whole sequence number. TFC padding is still there: the payload's own length
- * tells (tunnel.h). A forged packet never moves the window. Finding the SA by its SPI is the
+ * tells (tunnel.h). A forged packet never moves the window. With 64-bit numbers, after 128
+ * packets in a row that are not authentic one is tried as coming from up to 8 * 2^32 numbers later
+ * (RFC 4303 A3). Finding the SA by its SPI is the
  * caller's business; a packet with another SPI is PACKET_NO_SA. */
 size_t esp_open(struct esp_engine *e, struct esp_sa *sa, struct packet *const *packets, size_t n);
 

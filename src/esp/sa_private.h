@@ -22,6 +22,7 @@ struct esp_sa {
 	uint8_t iv_len, icv_len;
 	uint8_t granule; /* Payload, Padding and trailer are a multiple of this (RFC 4303 2.4) */
 	bool aead, random_iv, esn, spent;
+	uint32_t bad_in_a_row; /* inbound: packets whose ICV did not hold, since one did */
 #ifdef POSTERN_FAULTS
 	bool spoil_padding; /* of the next packet that has any */
 #endif
