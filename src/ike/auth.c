@@ -130,6 +130,16 @@ void auth_id_write(struct ike_sa *sa, struct message *m)
 	message_payload_end(m);
 }
 
+size_t auth_room(const struct ike_sa *sa)
+{
+	const struct ike_credential *c = sa->setup->credential;
+	size_t n = sa->setup->auth_data_len;
+
+	for (size_t i = 0; c != NULL && i < c->n_certs; i++)
+		n += c->certs[i].n;
+	return n;
+}
+
 void auth_cert_write(struct ike_sa *sa, struct message *m)
 {
 	const struct ike_local_auth *a = &sa->config->local_auth;

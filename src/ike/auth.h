@@ -18,6 +18,8 @@ enum err auth_prove(struct ike *ike, struct ike_sa *sa, auth_then *then, const c
 enum err auth_proved(struct ike_sa *sa, struct ike_job *job);
 /* Writes the ID payload, our certificates where they are wanted, and AUTH. */
 void auth_id_write(struct ike_sa *sa, struct message *m);
+/* How many octets the certificates and AUTH may have. */
+size_t auth_room(const struct ike_sa *sa);
 void auth_cert_write(struct ike_sa *sa, struct message *m);
 void auth_proof_write(struct ike_sa *sa, struct message *m);
 /* CERTREQ payloads for what we demand of the peer; nothing when that is no certificate. */

@@ -84,7 +84,7 @@ static void auth_send(struct ike *ike, struct ike_sa *sa)
 		auth_fail(ike, sa, "out of memory");
 		return;
 	}
-	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_AUTH, false, sa->send_id);
+	sa_message_begin_for(ike, sa, &m, EXCHANGE_IKE_AUTH, false, sa->send_id, auth_room(sa));
 	auth_id_write(sa, &m);
 	auth_cert_write(sa, &m);
 	/* RFC 7296 2.4 */

@@ -162,7 +162,7 @@ static void auth_answer(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 	sa_up(ike, sa);
 	sa_supersede(ike, sa, initial_contact);
 	/* sa_message_begin() takes ike->buffer: nothing may be sent until sa_respond(). */
-	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_AUTH, true, sa->recv_id);
+	sa_message_begin_for(ike, sa, &m, EXCHANGE_IKE_AUTH, true, sa->recv_id, auth_room(sa));
 	auth_id_write(sa, &m);
 	auth_cert_write(sa, &m);
 	auth_proof_write(sa, &m);

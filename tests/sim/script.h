@@ -26,6 +26,8 @@ extern const struct script scripts_pq[];
 extern const size_t n_scripts_pq;
 extern const struct script scripts_childless[];
 extern const size_t n_scripts_childless;
+extern const struct script scripts_signatures[];
+extern const size_t n_scripts_signatures;
 
 /* Peers A and B with the usual connection; A begins, when `start`. */
 void script_pair(struct sim *sim, bool start);

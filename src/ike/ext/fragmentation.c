@@ -13,6 +13,9 @@
 /* What a message may hold beside a key exchange: certificates, selectors, notifies. */
 #define MESSAGE_OCTETS     65536
 #define INTERMEDIATE_EXTRA 4096
+/* And in IKE_AUTH from a peer that signs: four certificates (RFC 7296 3.6) and a signature, each up
+ * to 50 KB with SLH-DSA. */
+#define AUTH_OCTETS ((size_t)256 << 10)
 /* Fragments of all peers together that wait for their others. */
 #define ASSEMBLING_MAX ((size_t)64 << 20)
 #define PIECE_COST     48 /* of a piece beside its octets */
@@ -161,9 +164,20 @@ static size_t followup_octets(const struct ike_sa *sa)
 	return most;
 }
 
+/* The peer may sign, as far as we know at this point. */
+static bool may_sign(struct ike *ike, const struct ike_sa *sa)
+{
+	if (sa->initiator)
+		return sa->config->remote_auth.kind != IKE_AUTH_BY_PSK;
+	for (struct ike_conn *c = NULL; (c = ike_conn_match_path(ike, &sa->path, c)) != NULL;)
+		if (c->config->remote_auth.kind != IKE_AUTH_BY_PSK)
+			return true;
+	return false;
+}
+
 /* The most that one message of the peer's may hold: before it is authenticated what the key
- * exchange that is due needs, and no more. */
-static size_t message_octets_max(const struct ike_sa *sa)
+ * exchange that is due needs, or IKE_AUTH, and no more. */
+static size_t message_octets_max(struct ike *ike, const struct ike_sa *sa)
 {
 	unsigned next;
 	const struct ke_desc *ke;
@@ -172,7 +186,7 @@ static size_t message_octets_max(const struct ike_sa *sa)
 		return followup_octets(sa);
 	ke = ike_suite_addke(&sa->suite, sa->setup->addke_place, &next);
 	if (ke == NULL)
-		return MESSAGE_OCTETS;
+		return may_sign(ike, sa) ? AUTH_OCTETS : MESSAGE_OCTETS;
 	return (sa->initiator ? ke->resp_len : ke->init_len) + INTERMEDIATE_EXTRA;
 }
 
@@ -304,7 +318,7 @@ struct ike_inbound *fragment_input(struct ike *ike, struct ike_sa *sa, struct ik
 				   struct bytes datagram, const char **reason)
 {
 	const struct protect_keys keys = ike_keys_protect(&sa->keys, !sa->initiator);
-	const size_t most = message_octets_max(sa);
+	const size_t most = message_octets_max(ike, sa);
 	struct ike_inbound *in = NULL;
 	uint8_t *octets;
 	struct sk_layout at;
