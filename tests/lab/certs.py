@@ -7,6 +7,8 @@ KINDS = {
     "rsa": ["rsa:3072"],
     "ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
     "ed25519": ["ed25519"],
+    "mldsa65": ["ml-dsa-65"],
+    "slhdsa": ["slh-dsa-sha2-256f"],
 }
 
 

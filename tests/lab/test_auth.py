@@ -70,6 +70,55 @@ def ed25519_certificates(lab):
                "the old IKE SA is gone on both")
 
 
+def proved_by(d):
+    """How the peer of d has proved who it is, on its one IKE SA."""
+    return [sa["remote_auth"] for sa in d.connection()["sas"]]
+
+
+def ml_dsa_certificates(lab):
+    """Certificates with ML-DSA-65, behind a NAT; a reauthentication does it again."""
+    s, a, b = by_certificates(lab, "mldsa65", nat="a", ports="40000-40999")
+    expect(proved_by(a) == proved_by(b) == ["ml-dsa-65"], f"{proved_by(a)}, {proved_by(b)}")
+    before = a.ike_spis()
+    a.cli("reauth", "office")
+    wait_until(lambda: a.ike_spis() != before and a.ike_spis()[0] and a.is_up() and b.is_up()
+               and proved_by(b)[-1] == "ml-dsa-65", 20, "another IKE SA")
+    s.b.lan.ping(s.a.host4, check=True)
+
+
+def slh_dsa_certificates(lab):
+    """Certificates with SLH-DSA-SHA2-256f: an IKE_AUTH message of 100 KB."""
+    s, a, b = by_certificates(lab, "slhdsa")
+    expect(proved_by(a) == proved_by(b) == ["slh-dsa-sha2-256f"],
+           f"{proved_by(a)}, {proved_by(b)}")
+
+
+def two_certificates(lab):
+    """A has certificates with ML-DSA and with ECDSA: B gets the first; when it trusts the CA of
+    the second alone, it gets that."""
+    s = sites(lab)
+    folder = lab.folder + "/ca"
+    both = {kind: certs.make(folder, kind, [s.a.id, s.b.id]) for kind in ("mldsa65", "ecdsa")}
+    lines = ["auth = cert", 'cert = { "pq.pem", "old.pem" }', 'key = { "old.key", "pq.key" }',
+             'ca = "ca.pem"']
+    # By its CAs A knows which of its certificates a CERTREQ asks for.
+    files = {"ca.pem": (both["mldsa65"]["ca"] + both["ecdsa"]["ca"], 0o644)}
+    for name, kind in (("pq", "mldsa65"), ("old", "ecdsa")):
+        files[name + ".pem"] = (both[kind][s.a.id][0], 0o644)
+        files[name + ".key"] = (both[kind][s.a.id][1], 0o600)
+    a = Postern(lab, s.a.gateway, config(s.a, s.b, lines), psk=None, files=files)
+    b = with_certs(lab, s.b, s.a, both["ecdsa"][s.b.id],
+                   both["mldsa65"]["ca"] + both["ecdsa"]["ca"])
+    carries(lab, s, a, b)
+    expect(proved_by(b) == ["ml-dsa-65"], f"{proved_by(b)}")
+    a.cli("down", "office")
+    b.wait_down()
+    lab.file(f"{b.short}/ca.pem", both["ecdsa"]["ca"])
+    b.cli("reload")
+    a.up()
+    expect(proved_by(b) == ["ecdsa-sha256"], f"{proved_by(b)}")
+
+
 def refused(lab, a, b, at, *patterns):
     """`postern up` fails, both live on, and the daemon `at` logs why."""
     b.start()
@@ -182,6 +231,7 @@ def public_keys(lab):
 
 
 TESTS = [ecdsa_certificates, rsa_certificates_behind_a_nat, ed25519_certificates,
+         ml_dsa_certificates, slh_dsa_certificates, two_certificates,
          expired_initiator, expired_responder, unknown_ca, wrong_name,
          certificate_of_another_name, private_key_missing_or_open, public_keys]
 
