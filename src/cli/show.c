@@ -232,6 +232,11 @@ static void live_sa(FILE *f, const json_t *o, bool colour)
 	(void)fputc('\n', f);
 	if (has(o, "algorithms"))
 		line(f, 2, "algorithms", text(o, "algorithms"));
+	if (has(o, "downgrade_prevention"))
+		line(f, 2, "downgrade",
+		     json_is_true(json_object_get(o, "downgrade_prevention"))
+			 ? "prevented"
+			 : "not prevented: the peer and we did not both announce it");
 	if (has(o, "transport") && strcmp(text(o, "transport"), "udp") != 0)
 		line(f, 2, "transport", text(o, "transport"));
 	exchanges(f, o);

@@ -143,6 +143,20 @@ static void check_families(const struct config_section *s, struct errors *e)
 		errors_expected(e, v->line, v->text, "an address of the family of local");
 }
 
+/* It is a statement about one peer, made by who calls it. */
+static void check_downgrade(const struct config_section *s, struct errors *e)
+{
+	const struct config_value *v = config_get(s, "downgrade-prevention");
+
+	if (v != NULL && strcmp(v->text, "suppress") == 0 &&
+	    (any_address(s, "remote") || any_address(s, "remote-id")))
+		errors_expected(
+		    e, v->line, v->text,
+		    "yes or require, because connection \"%s\" does not name its peer by "
+		    "remote and remote-id",
+		    s->title);
+}
+
 /* Two children that want the same packets cannot both have them. */
 static void check_child(const struct config_section *connection, const struct config_section *s,
 			struct table *selectors, struct errors *e)
@@ -202,6 +216,7 @@ static void check_connection(const struct config_section *s, struct table *title
 	check_auth(s, e);
 	check_credentials(s, e);
 	check_families(s, e);
+	check_downgrade(s, e);
 	if (s->children == NULL)
 		errors_expected(e, s->line, "}", "a child before the end of connection \"%s\"",
 				s->title);

@@ -16,12 +16,13 @@
 #define OTHER         OPTION_NO_FIELD, 0
 
 /* In the order of enum log_level, enum ike_auth_kind, enum ike_start, enum ike_transport,
- * enum ike_childless and enum esp_df. */
+ * enum ike_childless, enum ike_downgrade and enum esp_df. */
 static const char *const log_words[] = {"err", "warn", "note", "info", "debug", NULL};
 static const char *const auth_words[] = {"psk", "cert", "pubkey", NULL};
 static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
 static const char *const transport_words[] = {"udp", "tcp", "auto", "separate", NULL};
 static const char *const childless_words[] = {"allow", "never", "prefer", "force", NULL};
+static const char *const downgrade_words[] = {"yes", "require", "suppress", NULL};
 static const char *const mode_words[] = {"tunnel", NULL};
 static const char *const df_words[] = {"copy", "set", "clear", NULL};
 
@@ -114,6 +115,13 @@ static const struct config_option options[] = {
     {SECTION_CONNECTION, "weak-signatures", OPTION_BOOL, false, false, "no", 0, 0, NULL,
      "Also take and make signatures with SHA-1, for very old peers.",
      CONNECTION(allow_weak_signatures)},
+    {SECTION_CONNECTION, "downgrade-prevention", OPTION_WORD, false, false, "yes", 0, 0,
+     downgrade_words,
+     "Whether both sides must prove to have seen the same offer and the same choice of algorithms. "
+     "Postern always announces that it can, and does it with every peer that can; require refuses "
+     "the others. Suppress does not announce it where we call, for a peer that breaks on it, and "
+     "wants both remote and remote-id.",
+     CONNECTION(downgrade)},
     {SECTION_CONNECTION, "ike", OPTION_IKE_SUITE, true, false, "default", 0, 0, NULL,
      "The algorithms of the IKE SA in order of preference: a named suite, or a proposal such as "
      "aes256gcm-prfsha384-x25519+mlkem768. The suites: default (ML-KEM with a curve, or without "

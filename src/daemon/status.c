@@ -187,6 +187,8 @@ static void on_sa(void *ctx, const struct ike_sa_info *info)
 	put_text(o, "remote_auth", info->remote_auth);
 	if (info->state == IKE_STATE_UP)
 		put_text(o, "algorithms", ike_suite_format(&info->suite, suite));
+	if (info->state == IKE_STATE_UP)
+		put(o, "downgrade_prevention", json_boolean(info->downgrade_prevention));
 	put_text(o, "transport", info->transport);
 	put_exchanges(o, info);
 	put(o, "nat_here", json_boolean(info->nat_here));

@@ -6,6 +6,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth_octets.h"
+#include "ike/ext/downgrade_prevention.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
 #include "ike/ext/ppk.h"
@@ -40,10 +41,12 @@ static enum err octets_of(struct ike *ike, struct ike_sa *sa, bool of_initiator,
 			  struct bytes id_body, struct ike_job *job)
 {
 	const struct ike_setup *s = sa->setup;
+	const struct bytes message_1 = bytes_of(s->message_1, s->message_1_len);
+	const struct bytes message_2 = bytes_of(s->message_2, s->message_2_len);
 	uint8_t int_auth[INT_AUTH_MAX];
 	const struct auth_octets_of of = {
-	    .message = of_initiator ? bytes_of(s->message_1, s->message_1_len)
-				    : bytes_of(s->message_2, s->message_2_len),
+	    .message = of_initiator ? message_1 : message_2,
+	    .received = downgrade_received(sa, of_initiator ? message_2 : message_1),
 	    .nonce = of_initiator ? bytes_of(s->nonce_r, s->nonce_r_len)
 				  : bytes_of(s->nonce_i, s->nonce_i_len),
 	    .prf = sa->suite.prf,
@@ -325,14 +328,16 @@ enum err auth_checked(struct ike_sa *sa, const struct ike_job *job, const struct
 	identity_format(sa->setup->peer_id, id);
 	sa->setup->ppk.proof_failed = job->proof_failed;
 	if (job->result) {
-		snprintf(why, AUTH_WHY_MAX, "%.120s: %.100s", id, job->reason);
+		snprintf(why, AUTH_WHY_MAX, "%.120s: %.100s%s", id, job->reason,
+			 job->proof_failed ? downgrade_hint(sa) : "");
 		return ERR_AUTH;
 	}
 	if (psk && (!proof_parse(sa, ps, &part) || part.data.n != job->data_len ||
 		    !mem_equal_secret(part.data.p, job->data, job->data_len))) {
 		sa->setup->ppk.proof_failed = true;
 		snprintf(why, AUTH_WHY_MAX,
-			 "%.120s has another pre-shared key: the secrets on both sides differ", id);
+			 "%.120s has another pre-shared key: the secrets on both sides differ%s",
+			 id, downgrade_hint(sa));
 		return ERR_AUTH;
 	}
 	sa->remote_auth = psk ? "psk" : job->scheme->name;

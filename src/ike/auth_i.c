@@ -6,6 +6,7 @@
 #include "ike/auth.h"
 #include "ike/exchanges.h"
 #include "ike/ext/childless.h"
+#include "ike/ext/downgrade_prevention.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/ppk.h"
 #include "ike/init.h"
@@ -227,12 +228,12 @@ static void auth_rejected(struct ike *ike, struct ike_sa *sa, const struct notif
 	if (n->type == NOTIFY_AUTHENTICATION_FAILED)
 		snprintf(why, sizeof(why),
 			 "the peer refused us as %.100s (AUTHENTICATION_FAILED): it does not know "
-			 "this identity, or %s%s; its log says which",
+			 "this identity, or %s%s; its log says which%s",
 			 id,
 			 sa->config->local_auth.kind == IKE_AUTH_BY_PSK
 			     ? "the pre-shared keys differ"
 			     : "it does not accept our key or certificate",
-			 ppk_rejected_hint(sa));
+			 ppk_rejected_hint(sa), downgrade_hint(sa));
 	else
 		snprintf(why, sizeof(why), "the peer refused IKE_AUTH: %s",
 			 notify_name(n->type, name));

@@ -5,7 +5,10 @@
 enum err auth_octets(struct crypto *c, const struct auth_octets_of *of, uint8_t **octets,
 		     size_t *len)
 {
-	size_t n = of->message.n + of->nonce.n + of->prf->out_len + of->int_auth.n;
+	static const uint8_t zero_prefix[8];
+	const size_t transcript = of->received.n == 0 ? 0 : sizeof(zero_prefix) + of->received.n;
+	const size_t n =
+	    transcript + of->message.n + of->nonce.n + of->prf->out_len + of->int_auth.n;
 	uint8_t *all = mem_new(n);
 	struct writer w = writer_of(all, n);
 	uint8_t *mac;
@@ -13,6 +16,10 @@ enum err auth_octets(struct crypto *c, const struct auth_octets_of *of, uint8_t 
 
 	if (all == NULL)
 		return ERR_NO_MEMORY;
+	if (transcript != 0) {
+		writer_bytes(&w, BYTES_OF(zero_prefix));
+		writer_bytes(&w, of->received);
+	}
 	writer_bytes(&w, of->message);
 	writer_bytes(&w, of->nonce);
 	/* MACedIDForI, MACedIDForR */

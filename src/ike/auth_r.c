@@ -8,6 +8,7 @@
 #include "ike/exchanges.h"
 #include "ike/ext/auth_methods.h"
 #include "ike/ext/childless.h"
+#include "ike/ext/downgrade_prevention.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
 #include "ike/ext/ppk.h"
@@ -62,6 +63,8 @@ static int conn_fits(const struct ike_sa *sa, const struct ike_connection *c, bo
 	return score;
 }
 
+/* By the peer's identity, whatever the connection demands beyond that: where the one that fits best
+ * requires downgrade prevention, a peer without it is refused, not given a laxer one. */
 static struct ike_conn *conn_choose(struct ike *ike, const struct ike_sa *sa,
 				    const struct payloads *ps)
 {
@@ -286,6 +289,13 @@ void auth_request(struct ike *ike, struct ike_sa *sa)
 		return;
 	}
 	sa_set_conn(ike, sa, conn, conn->config);
+	if (!downgrade_allowed(sa, conn->config)) {
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED,
+			    "the peer announced no downgrade prevention, which is required of it: "
+			    "it does not know it or suppresses it, or the announcement was taken "
+			    "out on the way");
+		return;
+	}
 	auth_certreq_read(sa, ps);
 	auth_methods_read(sa, ps);
 	enum err e = auth_local_id(sa);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "ike/child.h"
 #include "ike/engine.h"
+#include "ike/ext/downgrade_prevention.h"
 #include "ike/ext/tcp.h"
 #include "ike/sa.h"
 #include "ike/task.h"
@@ -286,6 +287,17 @@ static void conn_take_down(struct ike *ike, struct ike_conn *conn, const char *r
 	}
 }
 
+/* Every SA has what c demands; one that is being made and cannot say yet has not. */
+static bool sas_suffice(const struct ike_conn *conn, const struct ike_connection *c)
+{
+	for (const struct list *node = conn->sas.next; node != &conn->sas; node = node->next) {
+		const struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, of_conn);
+		if (!downgrade_allowed(sa, c))
+			return false;
+	}
+	return true;
+}
+
 enum err ike_connection_set(struct ike *ike, struct ike_connection *c, uint64_t now)
 {
 	struct ike_conn *conn = ike_conn_find(ike, c->name);
@@ -300,7 +312,8 @@ enum err ike_connection_set(struct ike *ike, struct ike_connection *c, uint64_t 
 			return ERR_NO_MEMORY;
 	} else {
 		struct ike_connection *old = conn->config;
-		keep = ike_connection_same(old, c);
+		keep = ike_connection_same(old, c) &&
+		       (old->downgrade == c->downgrade || sas_suffice(conn, c));
 		if (!keep)
 			conn_take_down(ike, conn, "the configuration changed");
 		/* The name is the key and stays; the node must not move in the table. */

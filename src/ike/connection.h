@@ -36,6 +36,13 @@ enum ike_childless {
 	IKE_CHILDLESS_FORCE,
 };
 
+/* Downgrade prevention (ext/downgrade_prevention.c). */
+enum ike_downgrade {
+	IKE_DOWNGRADE_YES,
+	IKE_DOWNGRADE_REQUIRE,
+	IKE_DOWNGRADE_SUPPRESS, /* as initiator, not announced */
+};
+
 enum ike_start { IKE_START_MANUAL, IKE_START_AUTO, IKE_START_ON_TRAFFIC };
 
 enum ike_ppk_policy { IKE_PPK_NEVER, IKE_PPK_ALLOW, IKE_PPK_REQUIRED };
@@ -127,6 +134,7 @@ struct ike_connection {
 	bool force_encap; /* UDP encapsulation though no NAT is seen */
 	bool unique;      /* a new IKE SA of the same identity replaces the old ones */
 	bool allow_weak_signatures;
+	enum ike_downgrade downgrade;
 };
 
 /* A zeroed connection with one reference, or NULL. Everything it points at is owned by it. */

@@ -164,7 +164,8 @@ struct ike_sa_info {
 	struct path path;
 	struct ike_suite suite;
 	const struct identity *local_id, *remote_id;
-	const char *remote_auth; /* "psk", "ecdsa-p256-sha256", ... */
+	const char *remote_auth;   /* "psk", "ecdsa-p256-sha256", ... */
+	bool downgrade_prevention; /* ext/downgrade_prevention.h; settled once the SA is up */
 	bool nat_here, nat_there;
 	const char *transport; /* "udp", "tcp", "tcp, esp beside it" */
 	uint64_t since;

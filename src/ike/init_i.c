@@ -8,6 +8,7 @@
 #include "ike/auth.h"
 #include "ike/exchanges.h"
 #include "ike/ext/big_payload.h"
+#include "ike/ext/downgrade_prevention.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
 #include "ike/ext/ppk.h"
@@ -191,32 +192,39 @@ static void init_other_ke(struct ike *ike, struct ike_sa *sa, struct bytes data)
 	init_generate(ike, sa, ke);
 }
 
-static void init_error(struct ike *ike, struct ike_sa *sa, const struct notify_part *n)
+/* What may be forged is kept in mind, and believed when nothing better comes (RFC 7296 2.21.1). */
+static void init_note(struct ike *ike, struct ike_sa *sa, uint16_t type)
 {
 	struct ike_task *t = task_find(sa, TASK_INIT, 0);
 	char name[IKEV2_NAME_MAX];
 
-	if (n->type == NOTIFY_INVALID_KE_PAYLOAD) {
-		init_other_ke(ike, sa, n->data);
-		return;
-	}
 	/* RFC 9329 6.4: over TCP no better answer is waited for. */
 	if (sa->path.stream != 0 && sa->conn != NULL) {
 		struct ike_conn *conn = sa->conn;
 		char peer[ADDR_TEXT_MAX];
 		endpoint_format(&sa->path.remote, peer);
 		sa_kill(ike, sa, NULL);
-		init_failed_by_notify(ike, conn, n->type, peer);
+		init_failed_by_notify(ike, conn, type, peer);
 		return;
 	}
 	/* RFC 7296 2.21.1: it may be forged; the real answer still wins if it comes (N8, N30). */
 	if (sa->setup->noted_error == 0 && t != NULL) {
 		sa_log(ike, sa, LOG_INFO,
-		       "%s came, unauthenticated; waiting a little for a better answer",
-		       notify_name(n->type, name));
-		sa->setup->noted_error = n->type;
+		       "%s%s, unauthenticated; waiting a little for a better answer",
+		       type == NOTIFY_IKE_SA_INIT_FULL_TRANSCRIPT_AUTH ? "an answer came without "
+								       : "there came ",
+		       notify_name(type, name));
+		sa->setup->noted_error = type;
 		t->tries_left = TRIES_AFTER_ERROR;
 	}
+}
+
+static void init_error(struct ike *ike, struct ike_sa *sa, const struct notify_part *n)
+{
+	if (n->type == NOTIFY_INVALID_KE_PAYLOAD)
+		init_other_ke(ike, sa, n->data);
+	else
+		init_note(ike, sa, n->type);
 }
 
 void init_failed_by_notify(struct ike *ike, struct ike_conn *conn, uint16_t notify,
@@ -228,6 +236,11 @@ void init_failed_by_notify(struct ike *ike, struct ike_conn *conn, uint16_t noti
 	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN)
 		ike_conn_failed(ike, conn, "%s accepts none of our proposals: %s", peer,
 				ike_explain_refusal(&conn->config->ike, true, text, sizeof(text)));
+	else if (notify == NOTIFY_IKE_SA_INIT_FULL_TRANSCRIPT_AUTH)
+		ike_conn_failed(ike, conn,
+				"%s announces no downgrade prevention, which is required: it does "
+				"not know it, or the announcement was taken out on the way",
+				peer);
 	else
 		ike_conn_failed(ike, conn, "%s refused: %s", peer, notify_name(notify, name));
 }
@@ -355,6 +368,10 @@ void init_response(struct ike *ike, struct ike_sa *sa, const struct path *path,
 	}
 	if (payloads_error(&ps, &n)) {
 		init_error(ike, sa, &n);
+		return;
+	}
+	if (!downgrade_answer_allowed(sa, &ps)) {
+		init_note(ike, sa, NOTIFY_IKE_SA_INIT_FULL_TRANSCRIPT_AUTH);
 		return;
 	}
 	if (!init_take(ike, sa, h, &ps, datagram, &ke))

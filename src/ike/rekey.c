@@ -112,6 +112,7 @@ enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, u
 	sa->intermediate = old->intermediate;
 	sa->fragmentation = old->fragmentation; /* RFC 7383 2.4: of the IKE SA and its heirs */
 	sa->big_payload = old->big_payload;
+	sa->transcript = old->transcript; /* its keys come from those that had it */
 	sa->datagram_max = old->datagram_max;
 	tcp_inherit(sa, old);
 	ppk_inherit(sa, old);

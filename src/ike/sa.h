@@ -65,10 +65,12 @@ struct ike_setup {
 	struct ike_choice choice; /* responder */
 	unsigned ke_tries;        /* INVALID_KE_PAYLOAD is followed this often at most (N9) */
 	unsigned cookie_tries;
-	uint16_t
-	    noted_error; /* an unauthenticated error notify, believed only when time is up (N8) */
-	struct credential_hints hints;           /* what the peer can check */
-	bool methods_sent;                       /* SUPPORTED_AUTH_METHODS, ours */
+	/* An unauthenticated error notify, believed only when time is up (N8); or that of downgrade
+	 * prevention: it is required, and an answer was without it. */
+	uint16_t noted_error;
+	bool transcript_sent;          /* our IKE_SA_INIT announces downgrade prevention */
+	struct credential_hints hints; /* what the peer can check */
+	bool methods_sent;             /* SUPPORTED_AUTH_METHODS, ours */
 	const struct ike_credential *credential; /* of config, that signs; NULL: none yet */
 	/* IKE_INTERMEDIATE (ext/intermediate.c): the chains of RFC 9242 3.3.2 */
 	uint8_t int_auth_i[PRF_MAX], int_auth_r[PRF_MAX];
@@ -138,6 +140,7 @@ struct ike_sa {
 	bool fragmentation : 1;    /* both support it (RFC 7383) */
 	bool big_payload : 1;      /* both support payloads over 64 KB */
 	bool intermediate : 1;     /* both support IKE_INTERMEDIATE (RFC 9242) */
+	bool transcript : 1;       /* AUTH covers both messages of IKE_SA_INIT, each way */
 	bool ppk_exchanges : 1;    /* RFC 9867 was agreed on */
 	bool ppk_libreswan : 1;    /* with libreswan's numbers */
 	bool reauthenticating : 1; /* a new IKE SA is being made to take this one's place */

@@ -60,9 +60,9 @@ void sa_up(struct ike *ike, struct ike_sa *sa)
 	sa->line_since = ike->now;
 	if (c->reauth_time != 0 && (sa->initiator || !addr_is_any(&c->remote)))
 		sa->reauth_at = ike->now + ike_jitter(ike, c->reauth_time);
-	sa_log(ike, sa, LOG_INFO, "IKE SA is up with %s (%s), %s",
+	sa_log(ike, sa, LOG_INFO, "IKE SA is up with %s (%s), %s, %s downgrade prevention",
 	       identity_format(sa->remote_id, id), sa->remote_auth,
-	       ike_suite_format(&sa->suite, suite));
+	       ike_suite_format(&sa->suite, suite), sa->transcript ? "with" : "without");
 	if (sa->conn != NULL) {
 		sa->conn->failures = 0;
 		deadline_drop(&ike->deadlines, &sa->conn->timer.deadline);

@@ -71,6 +71,7 @@ static void visit_sa(struct ike *ike, const struct ike_sa *sa, const struct ike_
 	    .local_id = sa->local_id,
 	    .remote_id = sa->remote_id,
 	    .remote_auth = sa->remote_auth == NULL ? "" : sa->remote_auth,
+	    .downgrade_prevention = sa->transcript,
 	    .nat_here = sa->nat_here,
 	    .nat_there = sa->nat_there,
 	    .since = sa->since,

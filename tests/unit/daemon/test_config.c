@@ -16,8 +16,8 @@
 #define WORDS                                                                                      \
 	"local, remote, remote-port, transport, remote-tcp-port, local-id, remote-id, auth, "      \
 	"cert, key, ca, remote-pubkey, "                                                           \
-	"always-send-cert, weak-signatures, ike, rekey, reauth, dpd, retransmits, retry, "         \
-	"keepalive, childless, encap, unique, child"
+	"always-send-cert, weak-signatures, downgrade-prevention, ike, rekey, reauth, dpd, "       \
+	"retransmits, retry, keepalive, childless, encap, unique, child"
 #define SELECTOR                                                                                   \
 	"a prefix (without host bits), an address or a range, and if need be a protocol and "      \
 	"port: 10.1.0.0/24, 2001:db8::/64, 10.1.0.7[tcp/443]"
@@ -128,6 +128,14 @@ static const struct mistake mistakes[] = {
      "remote-ts = 10.2.0.0/24 } }",
      {"t.conf:3: word \"auto\": expected manual, because connection \"a\" has no remote address "
       "to call"}},
+    {"connection a {\n" MINIMAL "remote-id = b downgrade-prevention = suppress }", {NULL}},
+    {"connection a {\n" MINIMAL "downgrade-prevention = suppress }",
+     {"t.conf:6: word \"suppress\": expected yes or require, because connection \"a\" does not "
+      "name its peer by remote and remote-id"}},
+    {"connection a {\n local-id = a remote-id = b auth = psk\ndowngrade-prevention = "
+     "suppress\n" CHILD "}",
+     {"t.conf:3: word \"suppress\": expected yes or require, because connection \"a\" does not "
+      "name its peer by remote and remote-id"}},
     {"connection a/b {\n" MINIMAL "}",
      {"t.conf:6: word \"a/b\": expected a name of at most 64 letters, digits, \"-\", \"_\" or "
       "\".\""}},
