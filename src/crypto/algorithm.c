@@ -1,5 +1,7 @@
 #include "crypto/algorithm.h"
 
+#include <string.h>
+
 #include "base/ikev2_numbers.h"
 
 #define AES_BITS                                                                                   \
@@ -62,7 +64,8 @@ static const struct integ_desc integ_table[] = {
  * level is measured by. McEliece keys are made by the "f" algorithms, which are faster and whose
  * keys cannot be told from the others; the sets with plaintext confirmation ("pc") are not ours:
  * the draft leaves them out as the older family. */
-static const struct ke_desc ke_table[] = {
+/* Constant but for the numbers of ke_numbers_set(). */
+static struct ke_desc ke_table[] = {
     {KE_CURVE25519, "CURVE25519", "x25519", 32, 32, 32, 128},
     {KE_CURVE448, "CURVE448", "x448", 56, 56, 56, 224},
     {KE_ECP_256, "ECP_256", "ecp256", 64, 64, 32, 128},
@@ -80,23 +83,26 @@ static const struct ke_desc ke_table[] = {
     {KE_ML_KEM_768, "ML_KEM_768", "mlkem768", 1184, 1088, 32, 192, .is_kem = true},
     {KE_ML_KEM_1024, "ML_KEM_1024", "mlkem1024", 1568, 1568, 32, 256, .is_kem = true},
     {KE_FRODOKEM_976_AES, "FRODOKEM_976_AES", "frodo976aes", 15632, 15792, 24, 192, .is_kem = true,
-     .is_private_use = true, .cost = KE_COST_MEDIUM},
+     .stand_in = KE_FRODOKEM_976_AES, .cost = KE_COST_MEDIUM},
     {KE_FRODOKEM_976_SHAKE, "FRODOKEM_976_SHAKE", "frodo976shake", 15632, 15792, 24, 192,
-     .is_kem = true, .is_private_use = true, .cost = KE_COST_MEDIUM},
+     .is_kem = true, .stand_in = KE_FRODOKEM_976_SHAKE, .cost = KE_COST_MEDIUM},
     {KE_FRODOKEM_1344_AES, "FRODOKEM_1344_AES", "frodo1344aes", 21520, 21696, 32, 256,
-     .is_kem = true, .is_private_use = true, .cost = KE_COST_MEDIUM},
+     .is_kem = true, .stand_in = KE_FRODOKEM_1344_AES, .cost = KE_COST_MEDIUM},
     {KE_FRODOKEM_1344_SHAKE, "FRODOKEM_1344_SHAKE", "frodo1344shake", 21520, 21696, 32, 256,
-     .is_kem = true, .is_private_use = true, .cost = KE_COST_MEDIUM},
+     .is_kem = true, .stand_in = KE_FRODOKEM_1344_SHAKE, .cost = KE_COST_MEDIUM},
     {KE_MCELIECE_348864, "MCELIECE_348864", "mceliece348864", 261120, 96, 32, 128, .is_kem = true,
-     .is_private_use = true, .needs_big_payload = true, .cost = KE_COST_SLOW},
+     .stand_in = KE_MCELIECE_348864, .needs_big_payload = true, .cost = KE_COST_SLOW},
     {KE_MCELIECE_460896, "MCELIECE_460896", "mceliece460896", 524160, 156, 32, 192, .is_kem = true,
-     .is_private_use = true, .needs_big_payload = true, .cost = KE_COST_SLOW},
+     .stand_in = KE_MCELIECE_460896, .needs_big_payload = true, .cost = KE_COST_SLOW},
     {KE_MCELIECE_6688128, "MCELIECE_6688128", "mceliece6688128", 1044992, 208, 32, 256,
-     .is_kem = true, .is_private_use = true, .needs_big_payload = true, .cost = KE_COST_SLOW},
+     .is_kem = true, .stand_in = KE_MCELIECE_6688128, .needs_big_payload = true,
+     .cost = KE_COST_SLOW},
     {KE_MCELIECE_6960119, "MCELIECE_6960119", "mceliece6960119", 1047319, 194, 32, 256,
-     .is_kem = true, .is_private_use = true, .needs_big_payload = true, .cost = KE_COST_SLOW},
+     .is_kem = true, .stand_in = KE_MCELIECE_6960119, .needs_big_payload = true,
+     .cost = KE_COST_SLOW},
     {KE_MCELIECE_8192128, "MCELIECE_8192128", "mceliece8192128", 1357824, 208, 32, 256,
-     .is_kem = true, .is_private_use = true, .needs_big_payload = true, .cost = KE_COST_SLOW},
+     .is_kem = true, .stand_in = KE_MCELIECE_8192128, .needs_big_payload = true,
+     .cost = KE_COST_SLOW},
 };
 
 const struct encr_desc *encr_find(uint16_t id)
@@ -153,6 +159,55 @@ const struct ke_desc *ke_all(size_t *count)
 {
 	*count = COUNT(ke_table);
 	return ke_table;
+}
+
+static size_t ke_of_word(const char *word)
+{
+	size_t i = 0;
+
+	while (i < COUNT(ke_table) && strcmp(ke_table[i].word, word) != 0)
+		i++;
+	return i;
+}
+
+/* The numbers as they would be; false: bad is in the way. */
+static bool ke_numbers_make(const struct ke_number *numbers, size_t n, uint16_t *ids, size_t *bad)
+{
+	for (size_t i = 0; i < COUNT(ke_table); i++)
+		ids[i] = ke_table[i].stand_in != 0 ? ke_table[i].stand_in : ke_table[i].id;
+	for (*bad = 0; *bad < n; ++*bad) {
+		const size_t at = ke_of_word(numbers[*bad].word);
+		if (at == COUNT(ke_table) || ke_table[at].stand_in == 0 ||
+		    numbers[*bad].number == 0)
+			return false;
+		ids[at] = numbers[*bad].number;
+	}
+	for (*bad = 0; *bad < n; ++*bad) {
+		const size_t at = ke_of_word(numbers[*bad].word);
+		for (size_t i = 0; i < COUNT(ke_table); i++)
+			if (i != at && ids[i] == ids[at])
+				return false;
+	}
+	return true;
+}
+
+bool ke_numbers_fit(const struct ke_number *numbers, size_t n, size_t *bad)
+{
+	uint16_t ids[COUNT(ke_table)];
+
+	return ke_numbers_make(numbers, n, ids, bad);
+}
+
+bool ke_numbers_set(const struct ke_number *numbers, size_t n)
+{
+	uint16_t ids[COUNT(ke_table)];
+	size_t bad;
+
+	if (!ke_numbers_make(numbers, n, ids, &bad))
+		return false;
+	for (size_t i = 0; i < COUNT(ke_table); i++)
+		ke_table[i].id = ids[i];
+	return true;
 }
 
 bool encr_takes_bits(const struct encr_desc *d, uint16_t key_bits)

@@ -73,7 +73,7 @@ enum ke_cost {
  * public value. The two lengths are exact: any other is refused unread. The secret goes into the
  * key schedule as it is, without padding; FrodoKEM-976 has 24 octets. */
 struct ke_desc {
-	uint16_t id;
+	uint16_t id; /* on the wire */
 	const char *name;
 	const char *word;
 	uint32_t init_len;
@@ -81,9 +81,11 @@ struct ke_desc {
 	uint16_t secret_len;
 	uint16_t strength_bits; /* classical, for choosing defaults and for warnings */
 	bool is_kem; /* a post-quantum KEM: may only follow a classical method or stand alone */
-	/* The number has no meaning across makers: offered only where the configuration names the
-	 * method, never by default. */
-	bool is_private_use;
+	/* The private-use number of base/ikev2_numbers.h that the code knows it by, where IANA has
+	 * assigned none; id is the same unless ke_numbers_set() says another. It has no meaning
+	 * across makers: offered only where the configuration names the method, never by default.
+	 */
+	uint16_t stand_in;
 	/* Its value does not fit a payload of 65535 octets: never in IKE_SA_INIT, and elsewhere
 	 * only with big payloads and fragmentation negotiated (draft-smyslov-ipsecme-ikev2-mceliece
 	 * 3). */
@@ -102,6 +104,19 @@ const struct encr_desc *encr_all(size_t *count);
 const struct prf_desc *prf_all(size_t *count);
 const struct integ_desc *integ_all(size_t *count);
 const struct ke_desc *ke_all(size_t *count);
+
+/* Another number on the wire for a method that IANA has given none, by its word: for a peer that
+ * uses another one, or for the day when IANA has. Those that are not named get their own back.
+ * Once, at the start of a program, before anything else is asked here: descriptors are shared by
+ * all threads and engines. false: nothing was changed, for a word is no such method's, or two
+ * methods would have one number. */
+struct ke_number {
+	const char *word; /* borrowed for the call */
+	uint16_t number;
+};
+bool ke_numbers_set(const struct ke_number *numbers, size_t n);
+/* The same as a question: false, and which of them is in the way. */
+bool ke_numbers_fit(const struct ke_number *numbers, size_t n, size_t *bad);
 
 /* key_bits is one that the cipher takes. For a cipher without the attribute, 0 and its one size are
  * both right. */

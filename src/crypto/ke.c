@@ -7,7 +7,7 @@
 /* NULL when the descriptor is not of our table. */
 static const struct ke_ops *ops_of(const struct ke_desc *d)
 {
-	switch (d->id) {
+	switch (d->stand_in != 0 ? d->stand_in : d->id) {
 	case KE_ML_KEM_512:
 	case KE_ML_KEM_768:
 	case KE_ML_KEM_1024:

@@ -9,7 +9,7 @@
 
 static const char *mode_of(const struct ke_desc *d)
 {
-	switch (d->id) {
+	switch (d->stand_in) {
 	case KE_FRODOKEM_976_AES:
 		return "FrodoKEM-976-AES";
 	case KE_FRODOKEM_976_SHAKE:

@@ -45,7 +45,7 @@ static const struct set *set_of(const struct ke_desc *d)
 {
 	size_t i = 0;
 
-	while (sets[i].id != d->id)
+	while (sets[i].id != d->stand_in)
 		i++;
 	return &sets[i];
 }

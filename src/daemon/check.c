@@ -74,6 +74,7 @@ enum err check_file(const char *path, struct errors *errors, size_t *connections
 {
 	char folder[PATH_MAX];
 	struct config c;
+	struct daemon_config d;
 	struct files f;
 
 	config_init(&c);
@@ -81,6 +82,8 @@ enum err check_file(const char *path, struct errors *errors, size_t *connections
 	if (e != ERR_NONE)
 		return e;
 	e = check_read(path, &c, errors);
+	config_daemon(&c, &d);
+	config_use_ke_numbers(&d);
 	if (e == ERR_NONE)
 		e = files_read(&f, check_folder(path, folder, sizeof(folder)), &c, errors);
 	if (e == ERR_NONE)

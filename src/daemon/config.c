@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "crypto/algorithm.h"
+#include "daemon/values.h"
 
 void config_init(struct config *c)
 {
@@ -135,6 +137,20 @@ void config_daemon(const struct config *c, struct daemon_config *d)
 			if (strcmp(v->option->word, "listen") == 0 && d->n_listen < LISTEN_MAX &&
 			    addr_parse(&a, v->text) == ERR_NONE)
 				d->listen[d->n_listen++] = a;
+			if (strcmp(v->option->word, "ke-number") == 0 &&
+			    d->n_ke_numbers < KE_NUMBERS_MAX &&
+			    value_ke_number(&d->ke_numbers[d->n_ke_numbers], v->text))
+				d->n_ke_numbers++;
 		}
 	}
+}
+
+void config_use_ke_numbers(const struct daemon_config *d)
+{
+	struct ke_number numbers[KE_NUMBERS_MAX];
+
+	for (size_t i = 0; i < d->n_ke_numbers; i++)
+		numbers[i] = (struct ke_number){d->ke_numbers[i].word, d->ke_numbers[i].number};
+	/* config_check() has seen to it that they fit. */
+	(void)ke_numbers_set(numbers, d->n_ke_numbers);
 }

@@ -72,5 +72,7 @@ const struct config_value *config_get_next(const struct config_value *v);
 const char *config_text(const struct config_section *s, const char *word);
 /* The section `daemon` with its defaults. */
 void config_daemon(const struct config *c, struct daemon_config *d);
+/* Its ke-number, for the whole process and those that it forks: once, before anything is built. */
+void config_use_ke_numbers(const struct daemon_config *d);
 
 #endif

@@ -3,8 +3,10 @@
 
 #include "base/mem.h"
 #include "base/selector.h"
+#include "crypto/algorithm.h"
 #include "daemon/config.h"
 #include "daemon/tidy.h"
+#include "daemon/values.h"
 #include "esp/dataplane.h"
 #include "ike/connection.h"
 
@@ -232,6 +234,30 @@ static void check_connection(const struct config_section *s, struct table *title
 	}
 }
 
+static void check_ke_numbers(const struct config_section *s, struct errors *e)
+{
+	const struct config_value *values[KE_NUMBERS_MAX];
+	struct daemon_ke_number parsed[KE_NUMBERS_MAX];
+	struct ke_number numbers[KE_NUMBERS_MAX];
+	size_t n = 0, bad;
+
+	for (const struct config_value *v = config_get(s, "ke-number"); v != NULL;
+	     v = config_get_next(v)) {
+		if (n == KE_NUMBERS_MAX) {
+			errors_expected(e, v->line, v->text, "at most %d numbers", KE_NUMBERS_MAX);
+			return;
+		}
+		if (!value_ke_number(&parsed[n], v->text))
+			return; /* said already */
+		numbers[n] = (struct ke_number){parsed[n].word, parsed[n].number};
+		values[n++] = v;
+	}
+	if (!ke_numbers_fit(numbers, n, &bad))
+		errors_expected(e, values[bad]->line, values[bad]->text,
+				"a method that IANA has given no number, and a number that no "
+				"other method has");
+}
+
 void config_check(const struct config *c, struct errors *errors)
 {
 	/* Only the file's own names are in these tables; they need no secret. */
@@ -255,8 +281,10 @@ void config_check(const struct config *c, struct errors *errors)
 				errors_expected(errors, s->line, "}",
 						"only one section daemon; another ends in line %u",
 						daemon_line);
-			if (s->kind == SECTION_DAEMON)
+			if (s->kind == SECTION_DAEMON) {
 				daemon_line = s->line;
+				check_ke_numbers(s, errors);
+			}
 		}
 		forget(&selectors);
 	}

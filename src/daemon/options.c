@@ -69,6 +69,10 @@ static const struct config_option options[] = {
     {SECTION_DAEMON, "cookie-threshold", OPTION_COUNT, false, false, "100", 0, 100000, NULL,
      "With so many half-open peers, a new one must first return a cookie.",
      DAEMON(cookie_threshold)},
+    {SECTION_DAEMON, "ke-number", OPTION_KE_NUMBER, true, false, NULL, 1, 65535, NULL,
+     "The number of a key exchange method that IANA has given none: of FrodoKEM or Classic "
+     "McEliece, for a peer that uses another number than Postern. As in frodo1344shake:1088.",
+     OTHER},
     {SECTION_DAEMON, "log", OPTION_WORD, false, false, "info", 0, 0, log_words,
      "The least important messages that are logged.", DAEMON(log_level)},
 
@@ -231,6 +235,7 @@ bool option_check(const struct config_option *o, const char *text)
 	bool b;
 	struct addr a;
 	struct selector s;
+	struct daemon_ke_number k;
 
 	switch (o->type) {
 	case OPTION_WORD:
@@ -251,6 +256,8 @@ bool option_check(const struct config_option *o, const char *text)
 		return strcmp(text, "any") == 0 || addr_parse(&a, text) == ERR_NONE;
 	case OPTION_SELECTOR:
 		return selector_parse(&s, text) == ERR_NONE;
+	case OPTION_KE_NUMBER:
+		return value_ke_number(&k, text);
 	case OPTION_IDENTITY:
 	case OPTION_IKE_SUITE:
 	case OPTION_ESP_SUITE:
@@ -316,6 +323,7 @@ void option_store(const struct config_option *o, void *base, const char *text)
 		memcpy(field, &a, sizeof(a));
 		break;
 	case OPTION_IDENTITY:
+	case OPTION_KE_NUMBER:
 	case OPTION_SELECTOR:
 	case OPTION_IKE_SUITE:
 	case OPTION_ESP_SUITE:

@@ -33,6 +33,7 @@ enum option_type {
 	OPTION_SELECTOR,  /* base/selector.h */
 	OPTION_IKE_SUITE, /* ike/suite.h */
 	OPTION_ESP_SUITE,
+	OPTION_KE_NUMBER,   /* METHOD:NUMBER, crypto/algorithm.h */
 	OPTION_PUBLIC_FILE, /* a file that anybody may read */
 	OPTION_SECRET_FILE, /* a file that nobody else may read */
 };
@@ -60,7 +61,8 @@ struct config_section_info {
 	const char *help;
 };
 
-#define LISTEN_MAX 16
+#define LISTEN_MAX     16
+#define KE_NUMBERS_MAX 16
 
 /* The section `daemon`. */
 struct daemon_config {
@@ -77,6 +79,11 @@ struct daemon_config {
 	unsigned half_open_per_peer;
 	unsigned cookie_threshold;
 	unsigned log_level; /* enum log_level */
+	struct daemon_ke_number {
+		char word[32];
+		uint16_t number;
+	} ke_numbers[KE_NUMBERS_MAX];
+	size_t n_ke_numbers;
 };
 
 const struct config_option *options_all(size_t *count);

@@ -177,6 +177,7 @@ int main(int argc, char **argv)
 	init_parent(&parent, &a);
 	if (!read_daemon_section(&a, &parent.process.config))
 		return 1;
+	config_use_ke_numbers(&parent.process.config);
 	parent.process.log.most =
 	    a.debug ? LOG_DEBUG : (enum log_level)parent.process.config.log_level;
 	if (!share_faults(&parent.process))

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "daemon/options.h"
+
 struct unit {
 	const char *name;
 	uint64_t size;
@@ -108,4 +110,18 @@ bool value_word(unsigned *out, const char *const *words, const char *text)
 		}
 	}
 	return false;
+}
+
+bool value_ke_number(struct daemon_ke_number *out, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	uint64_t v;
+
+	memset(out, 0, sizeof(*out));
+	if (colon == NULL || colon == text || (size_t)(colon - text) >= sizeof(out->word) ||
+	    !value_count(&v, colon + 1) || v == 0 || v > UINT16_MAX)
+		return false;
+	memcpy(out->word, text, (size_t)(colon - text));
+	out->number = (uint16_t)v;
+	return true;
 }

@@ -18,4 +18,8 @@ bool value_bool(bool *out, const char *text);
 /* The index of text in words, which NULL ends. */
 bool value_word(unsigned *out, const char *const *words, const char *text);
 
+/* "frodo1344shake:1088"; whether there is such a method is not looked at. */
+struct daemon_ke_number;
+bool value_ke_number(struct daemon_ke_number *out, const char *text);
+
 #endif

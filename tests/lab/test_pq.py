@@ -94,6 +94,26 @@ def mceliece_over_udp(lab):
         a.wait_down()
 
 
+def numbers_by_configuration(lab):
+    """FrodoKEM under another number, where both ends have it so; where one has not, no proposal."""
+    s = sites(lab)
+    number = "daemon {\n    ke-number = frodo976shake:41\n}\n"
+    b = Postern(lab, s.b.gateway, number + psk_config(
+        s.b, s.a, connection_lines=[f'ike = "{FRODO}"'])).start()
+    plain = psk_config(s.a, s.b, connection_lines=[f'ike = "{FRODO}"'])
+    a = Postern(lab, s.a.gateway, number + plain).start()
+    a.up()
+    carries(s)
+    shows(a, "x25519+mlkem768+frodo976shake")
+    a.stop()
+    b.wait_down()
+    a.reconfigure(plain)
+    a.start()
+    failed = a.cli("up", "office", check=False)
+    expect("none of our proposals" in failed.stdout + failed.stderr,
+           f"`postern up` says {failed.stdout}{failed.stderr}")
+
+
 def rekeys_repeat_it(lab):
     """Child and IKE SA rekeys with two additional exchanges, by either side, under traffic."""
     s = sites(lab)
@@ -117,4 +137,4 @@ def rekeys_repeat_it(lab):
 
 if __name__ == "__main__":
     sys.exit(labs.main([hybrid_by_default, narrow_path, frodo_in_fragments, frodo_through_loss,
-                        mceliece_over_udp, rekeys_repeat_it], why_no_postern))
+                        mceliece_over_udp, numbers_by_configuration, rekeys_repeat_it], why_no_postern))

@@ -88,13 +88,49 @@ static void the_table_is_the_specifications(void **state)
 	(void)state;
 	for (size_t i = 0; i < n; i++) {
 		n_kems += all[i].is_kem;
-		assert_int_equal(all[i].is_private_use, all[i].id >= 1024);
+		assert_int_equal(all[i].stand_in, all[i].id >= 1024 ? all[i].id : 0);
 		assert_int_equal(all[i].needs_big_payload, all[i].init_len + 8 > UINT16_MAX);
 		assert_true(all[i].resp_len + 8 <= UINT16_MAX);
 		assert_ptr_equal(ke_find(all[i].id), &all[i]);
 	}
 	assert_int_equal(n_kems, N_KEMS);
 	assert_int_equal(ke_find(KE_FRODOKEM_976_SHAKE)->secret_len, 24);
+}
+
+/* The method stays what it is, under whatever number: the secret is the same at both ends. */
+static void numbers_can_be_set(void **state)
+{
+	static const struct ke_number swapped[] = {
+	    {"frodo976aes", 1085}, {"frodo1344aes", 1084}, {"mceliece348864", 41}};
+	static const struct ke_number bad[][1] = {{{"frodo976aes", 36}},
+						  {{"frodo976aes", 1200}},
+						  {{"x25519", 2000}},
+						  {{"frodo976aes", 0}},
+						  {{"frodo640aes", 38}}};
+	struct exchange x;
+	size_t at;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(ke_numbers_fit(bad[i], 1, &at));
+		assert_false(ke_numbers_set(bad[i], 1));
+	}
+	assert_int_equal(ke_find(KE_FRODOKEM_976_AES)->init_len, 15632);
+	assert_true(ke_numbers_set(swapped, 3));
+	assert_int_equal(ke_find(1085)->init_len, 15632);
+	assert_int_equal(ke_find(1084)->init_len, 21520);
+	assert_int_equal(ke_find(41)->init_len, 261120);
+	assert_null(ke_find(KE_MCELIECE_348864));
+	for (uint16_t i = 0; i < 3; i++) {
+		exchange_start(&x, ke_find(swapped[i].number));
+		assert_int_equal(ke_respond(x.d, x.seed_r, init_of(&x), x.resp, x.a), ERR_NONE);
+		assert_int_equal(ke_finish(x.own, resp_of(&x), x.b), ERR_NONE);
+		assert_memory_equal(x.a, x.b, x.d->secret_len);
+		exchange_end(&x);
+	}
+	assert_true(ke_numbers_set(NULL, 0));
+	assert_int_equal(ke_find(KE_FRODOKEM_976_AES)->init_len, 15632);
+	assert_int_equal(ke_find(KE_MCELIECE_348864)->init_len, 261120);
 }
 
 static void both_sides_agree_and_no_octet_more(void **state)
@@ -397,6 +433,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_table_is_the_specifications),
+	    cmocka_unit_test(numbers_can_be_set),
 	    cmocka_unit_test(both_sides_agree_and_no_octet_more),
 	    cmocka_unit_test(a_key_serves_once),
 	    cmocka_unit_test(a_seed_replays),

@@ -55,6 +55,20 @@ static const struct mistake mistakes[] = {
      {"t.conf:2: word \"\"10.0.0.1\": expected a closing quote on the same line"}},
     {"/* open", {"t.conf:1: word \"/*\": expected \"*/\" to end the comment"}},
     {"\n\001", {"t.conf:2: word \"?\": expected text; this is a control character (0x01)"}},
+    {"daemon { ke-number = { frodo976aes:1085, frodo1344aes:1084, mceliece348864:38 } }", {NULL}},
+    {"daemon {\n ke-number = frodo976aes\n}",
+     {"t.conf:2: word \"frodo976aes\": expected for ke-number a method, a colon and a number from "
+      "1 to 65535: "
+      "frodo1344shake:1088"}},
+    {"daemon {\n ke-number = { frodo976aes:38, mlkem768:1036 } }",
+     {"t.conf:2: word \"mlkem768:1036\": expected a method that IANA has given no number, and a "
+      "number that no other method has"}},
+    {"daemon {\n ke-number = frodo976aes:36 }",
+     {"t.conf:2: word \"frodo976aes:36\": expected a method that IANA has given no number, and a "
+      "number that no other method has"}},
+    {"daemon {\n ke-number = frodo976aes:1085 }",
+     {"t.conf:2: word \"frodo976aes:1085\": expected a method that IANA has given no number, and a "
+      "number that no other method has"}},
     {"daemon { user = 'a\037' }",
      {"t.conf:1: word \"?\": expected text; this is a control character (0x1f)"}},
     {"daemon { user = ${HOME} }",
