@@ -137,8 +137,7 @@ void load_commit(struct server *s)
 	s->next = (struct built){0};
 	s->loaded = false;
 	keep_keys(s);
-	log_write(&s->process->log, LOG_INFO, NULL, 0, "%zu connections are configured",
-		  s->built.n);
+	log_write(&s->process->log, LOG_INFO, NULL, 0, "connections configured: %zu", s->built.n);
 	if (!s->ready) {
 		s->ready = true;
 		serve(s);

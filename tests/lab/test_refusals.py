@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """What cannot work says why, on both ends, and leaves everything else alone."""
+import os
 import re
+import signal
 import sys
 import time
 
@@ -177,6 +179,36 @@ def no_tun_device(lab):
     must_end(daemon, "tun")
 
 
+def children_of(daemon):
+    """The processes that the parent of a posternd has made: {name: pid}."""
+    pid = daemon.process.pid
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        pids = [int(p) for p in f.read().split()]
+    named = {}
+    for child in pids:
+        with open(f"/proc/{child}/comm") as f:
+            named[f.read().strip()] = child
+    return named
+
+
+def one_process_dies(lab):
+    """Any of the processes is killed: posternd ends, says which died of what, and leaves nothing."""
+    s = sites(lab)
+    Postern(lab, s.b.gateway, psk_config(s.b, s.a)).start()
+    a = Postern(lab, s.a.gateway, psk_config(s.a, s.b))
+    for name in ("plane", "keys", "ike"):
+        a.start()
+        a.up()
+        s.a.lan.ping(s.b.host4, check=True)
+        found = [pid for comm, pid in children_of(a).items() if name in comm]
+        expect(len(found) == 1, f"no process '{name}' among {children_of(a)}")
+        os.kill(found[0], signal.SIGKILL)
+        must_end(a, rf"the {name} process \({found[0]}\) was killed: Killed")
+        traces = s.a.gateway.ip("link") + s.a.gateway.ip("rule") \
+            + s.a.gateway.run(["nft", "list", "tables"]).stdout
+        expect(not re.search("postern|2055[0-2]", traces), f"after {name} died is left: {traces}")
+
+
 def ten_thousand_connections(lab):
     """10,000 connections are loaded in seconds, and `status` of all is quick."""
     s = sites(lab)
@@ -210,4 +242,4 @@ if __name__ == "__main__":
         wrong_psk, no_ike_proposal, no_esp_proposal, wrong_peer_identity, selectors_do_not_meet,
         second_daemon_on_the_same_ports, missing_key_file, key_file_that_others_can_read,
         config_mistakes_are_located, bad_reload_changes_nothing, no_tun_device,
-        ten_thousand_connections], why_no_postern))
+        one_process_dies, ten_thousand_connections], why_no_postern))

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Tunnels between two posternd: address families, selectors, rekeys, and what policy forbids."""
+import json
 import os
 import sys
 import time
@@ -7,7 +8,7 @@ import time
 import capture as captures
 import lab as labs
 from common import expect, holds_for, wait_until
-from postern import Postern, psk_config, why_no_postern
+from postern import POSTERN, Postern, psk_config, why_no_postern
 from sites import sites
 
 
@@ -218,9 +219,41 @@ def status_of_what_is_down(lab):
     expect("office" in text and "net" in text, f"`postern status` says: {text[:300]}")
 
 
+def documents(text):
+    """The JSON documents that stand one after the other in text."""
+    found, at = [], 0
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        document, at = json.JSONDecoder().raw_decode(text, at)
+        found.append(document)
+    return found
+
+
+def every_verb_has_json(lab):
+    """--json with every verb; `postern log` follows, and every line of it names its connection."""
+    s = sites(lab)
+    Postern(lab, s.b.gateway, psk_config(s.b, s.a)).start()
+    a = Postern(lab, s.a.gateway, psk_config(s.a, s.b)).start()
+    follow = s.a.gateway.start([POSTERN, "--run-dir", a.run_dir, "--json", "log"], "follow")
+    follow.wait_for("following", 10)
+    for verb in (["up", "office"], ["status"], ["stats"], ["rekey", "office", "net"],
+                 ["rekey", "office"], ["reauth", "office"], ["reload"], ["version"],
+                 ["check", a.config], ["fault", "list"], ["down", "office"]):
+        last = documents(a.cli("--json", *verb).stdout)[-1]
+        expect(last.get("ok", "posternd" in last), f"{verb}: {last}")
+    last = documents(a.cli("--json", "up", "nobody", check=False).stdout)[-1]
+    expect(last.get("ok") is False and "nobody" in last.get("reason", ""), f"{last}")
+    follow.stop()
+    lines = [d["log"] for d in documents(follow.output()) if "log" in d]
+    expect(any("Child SA net is up" in x for x in lines), f"{lines}")
+    # What the reload says is about all of them.
+    nameless = [x for x in lines if "connection=office" not in x and "configured" not in x]
+    expect(not nameless, f"these name no connection: {nameless}")
+
+
 if __name__ == "__main__":
     sys.exit(labs.main([
         first_tunnel, up_while_it_starts, esp_in_udp_on_request, ipv6_outside, ipv6_inside, ipv6_both,
         several_selectors, narrowed_selectors, start_on_traffic, rekeys_lose_nothing,
         rekeys_by_volume, down_drops_what_must_be_protected, down_takes_away_what_up_made,
-        too_big_is_told, status_of_what_is_down], why_no_postern))
+        too_big_is_told, status_of_what_is_down, every_verb_has_json], why_no_postern))
