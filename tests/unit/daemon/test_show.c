@@ -92,6 +92,7 @@ static void a_live_one_says_who_how_and_how_much(void **state)
 			    "  us            a at 10.99.0.1:4500, initiator\n"
 			    "  IKE SA        up since 2026-11-24 14:37:47 UTC (5 s)\n"
 			    "  algorithms    aes256gcm-prfsha384-x25519\n"
+			    "  downgrade     prevented\n"
 			    "  transport     tcp, esp beside it\n"
 			    "  handshake     412.3 ms\n"
 			    "    IKE_SA_INIT       x25519           udp     398 octets out,     "
