@@ -14,6 +14,10 @@
 
 #define STOP_WAIT 3000000ULL /* how long a process may take to end, microseconds */
 
+/* A burst of messages ends when so many milliseconds bring none, or after so many microseconds. */
+#define BURST_GAP_MS 2
+#define BURST_MOST   200000U
+
 static const char *const child_names[CHILD_COUNT] = {"plane", "keys", "ike"};
 
 static void tell_death(const struct parent *p, enum child_name which, pid_t pid, int status)
@@ -145,6 +149,20 @@ static void from_keys(struct parent *p)
 		parent_loaded(p, CHILD_KEYS, m.body);
 }
 
+/* Firewall changes are made at the end of a burst of messages: each change of a large set costs the
+ * kernel a time that grows with the set. */
+static void commit_routes(struct parent *p, struct pollfd *ike)
+{
+	if (p->routes == NULL)
+		return;
+	if (p->burst_since == 0)
+		p->burst_since = process_now();
+	if (poll(ike, 1, BURST_GAP_MS) > 0 && process_now() - p->burst_since < BURST_MOST)
+		return;
+	p->burst_since = 0;
+	routes_commit(p->routes);
+}
+
 /* One round; timeout in milliseconds, -1 for none. */
 static void turn(struct parent *p, int timeout)
 {
@@ -160,9 +178,8 @@ static void turn(struct parent *p, int timeout)
 		from_keys(p);
 	if (fds[0].revents != 0)
 		on_signal(p);
-	/* Firewall changes are made at the end of a burst of messages. */
-	if (p->routes != NULL && poll(&fds[1], 1, 0) <= 0)
-		routes_commit(p->routes);
+	if (fds[1].revents != 0)
+		commit_routes(p, &fds[1]);
 }
 
 static void wait_for(struct parent *p, enum child_name which)

@@ -37,6 +37,7 @@ struct parent {
 	int signals;                   /* signalfd */
 	pid_t child[CHILD_COUNT];      /* 0: it is not there */
 	struct routes *routes;
+	uint64_t burst_since; /* messages of ike's whose firewall changes wait; 0: none */
 	enum loading loading;
 	bool asked_reload; /* the ike process waits for the outcome */
 	bool again;        /* another reload was asked for meanwhile */

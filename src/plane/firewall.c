@@ -12,6 +12,10 @@
 #include "crypto/crypto.h"
 #include "net/sockets.h"
 
+/* The kernel takes an element out of a set in a time that grows with the set: with so many to go
+ * the whole table is made anew. */
+#define REPLACE_FROM 256
+
 #define KEY_MAX     (4 * ADDR_TEXT_MAX + 96)
 #define PROTO_TCP   6
 #define PROTO_UDP   17
@@ -43,6 +47,8 @@ struct entry {
 
 struct firewall {
 	struct nft_ctx *nft;
+	struct firewall_options options; /* its texts are borrowed */
+	bool excepted[2];                /* the kernel takes exception 0, 1 for streams */
 	const struct log *log;
 	struct table entries;
 	struct list all;
@@ -172,23 +178,23 @@ static void add_table(struct text *t, const struct firewall_options *o)
 /* TCP to our port, and to sockets that we opened, which their mark tells, carries IKE and ESP (RFC
  * 9329). The latter alone, for a kernel that cannot look for sockets: there, a tunnel whose
  * selectors hold the gateways themselves does not work over TCP. */
-static void except_streams(struct firewall *f, uint16_t tcp_port)
+static void add_exception(struct text *t, const struct firewall_options *o, int which)
 {
-	struct text t = {0};
+	if (which == 1)
+		text_add(t, "insert rule inet postern in meta l4proto 6 socket mark %u return\n",
+			 NET_MARK_DEFAULT);
+	else if (o->tcp_port != 0)
+		text_add(t, "insert rule inet postern in tcp dport %u return\n", o->tcp_port);
+}
 
-	if (tcp_port != 0) {
-		text_add(&t, "insert rule inet postern in tcp dport %u return\n", tcp_port);
-		if (!t.bad)
-			(void)run(f, &t);
+static void except_streams(struct firewall *f)
+{
+	for (int which = 0; which < 2; which++) {
+		struct text t = {0};
+		add_exception(&t, &f->options, which);
+		f->excepted[which] = run(f, &t);
 		mem_free(t.p);
-		t = (struct text){0};
 	}
-
-	text_add(&t, "insert rule inet postern in meta l4proto 6 socket mark %u return\n",
-		 NET_MARK_DEFAULT);
-	if (!t.bad)
-		(void)run(f, &t);
-	mem_free(t.p);
 }
 
 enum err firewall_new(struct firewall **out, const struct firewall_options *options)
@@ -199,6 +205,7 @@ enum err firewall_new(struct firewall **out, const struct firewall_options *opti
 	struct firewall *f = mem_new(sizeof(*f));
 	if (f == NULL)
 		return ERR_NO_MEMORY;
+	f->options = *options;
 	f->log = options->log;
 	list_init(&f->all);
 	list_init(&f->pending);
@@ -215,7 +222,7 @@ enum err firewall_new(struct firewall **out, const struct firewall_options *opti
 	if (!run(f, &t))
 		goto failed;
 	mem_free(t.p);
-	except_streams(f, options->tcp_port);
+	except_streams(f);
 	*out = f;
 	return ERR_NONE;
 failed:
@@ -488,11 +495,50 @@ static void rebuild_rules(struct firewall *f)
 	mem_free(t.p);
 }
 
+static size_t deletions(const struct firewall *f)
+{
+	size_t n = 0;
+
+	LIST_EACH (&f->pending, node) {
+		const struct entry *e = CONTAINER_OF(node, struct entry, in_pending);
+		n += e->pending == WORK_DELETE && e->in_set;
+	}
+	return n;
+}
+
+/* The table as it is to be, in one transaction; nothing has changed when the kernel refuses it. */
+static bool replace_table(struct firewall *f)
+{
+	struct text t = {0};
+
+	add_table(&t, &f->options);
+	for (int which = 0; which < 2; which++)
+		if (f->excepted[which])
+			add_exception(&t, &f->options, which);
+	LIST_EACH (&f->all, node) {
+		const struct entry *e = CONTAINER_OF(node, struct entry, in_all);
+		if (e->refs == 0)
+			continue;
+		if (e->as_rule)
+			add_rule(&t, e);
+		else
+			put_element(&t, e, true);
+	}
+	const bool ok = run(f, &t);
+	mem_free(t.p);
+	LIST_EACH (&f->all, node) {
+		struct entry *e = CONTAINER_OF(node, struct entry, in_all);
+		if (ok)
+			e->in_set = e->refs != 0 && !e->as_rule;
+	}
+	return ok;
+}
+
 void firewall_commit(struct firewall *f)
 {
 	if (f == NULL || list_empty(&f->pending))
 		return;
-	if (!run_together(f))
+	if ((deletions(f) < REPLACE_FROM || !replace_table(f)) && !run_together(f))
 		run_singly(f);
 	LIST_EACH (&f->pending, node) {
 		struct entry *e = CONTAINER_OF(node, struct entry, in_pending);

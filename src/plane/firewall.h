@@ -13,7 +13,7 @@
 struct firewall;
 
 struct firewall_options {
-	const char *tun_name;
+	const char *tun_name; /* borrowed */
 	uint16_t ike_port, natt_port;
 	uint16_t tcp_port;     /* 0: none */
 	const struct log *log; /* borrowed */

@@ -2,6 +2,7 @@
 """Tunnels between two posternd: address families, selectors, rekeys, and what policy forbids."""
 import json
 import os
+import re
 import sys
 import time
 
@@ -197,6 +198,37 @@ def down_takes_away_what_up_made(lab):
     expect(not left, f"its firewall rules are left behind: {left[:200]}")
 
 
+def many(s, n, local_ts):
+    """So many connections more; their secret is that of the first."""
+    return "".join(psk_config(s.a, s.b, f"c{i}", [local_ts], [f"172.16.{i // 256}.{i % 256}"])
+                   .partition("secret")[0] for i in range(n))
+
+
+def reload_changes_many_policies(lab):
+    """The firewall's table is made anew, with the same rules and the new selectors alone."""
+    s = sites(lab)
+    one, n = psk_config(s.a, s.b), 300
+    a = Postern(lab, s.a.gateway, one + many(s, n, "10.1.0.0/24")).start()
+    b = Postern(lab, s.b.gateway, psk_config(s.b, s.a)).start()
+
+    def table():
+        return s.a.gateway.run(["nft", "list", "table", "inet", "postern"]).stdout
+
+    def rules():
+        return [re.sub(r"counter .*drop", "drop", line) for line in table().splitlines()
+                if re.search(r"accept|drop|return|jump", line)]
+    wait_until(lambda: table().count("172.16.") == n, 10, "all policies in the firewall")
+    before = rules()
+    a.reconfigure(one + many(s, n, "10.9.0.0/24"))
+    a.cli("reload")
+    wait_until(lambda: table().count(" . 10.9.0.0/24") == n, 10, "the new policies in the firewall")
+    expect(table().count("172.16.") == n, "policies of before are left in the firewall")
+    expect(rules() == before, f"the rules differ: {rules()}")
+    a.up()
+    s.a.lan.ping(s.b.host4, check=True)
+    expect(b.is_up(), "the peer has no tunnel")
+
+
 def too_big_is_told(lab):
     """A packet that does not fit, with DF: the sender is told, and a TCP transfer finds its way."""
     s = sites(lab)
@@ -256,4 +288,5 @@ if __name__ == "__main__":
         first_tunnel, up_while_it_starts, esp_in_udp_on_request, ipv6_outside, ipv6_inside, ipv6_both,
         several_selectors, narrowed_selectors, start_on_traffic, rekeys_lose_nothing,
         rekeys_by_volume, down_drops_what_must_be_protected, down_takes_away_what_up_made,
-        too_big_is_told, status_of_what_is_down, every_verb_has_json], why_no_postern))
+        reload_changes_many_policies, too_big_is_told, status_of_what_is_down,
+        every_verb_has_json], why_no_postern))
