@@ -12,7 +12,7 @@
 #include "daemon/version.h"
 
 static const char usage[] =
-    "usage: posternd [-t] [-c FILE] [--run-dir DIR] [--debug]\n"
+    "usage: posternd [-t] [-c FILE] [--run-dir DIR] [--debug] [--foreground]\n"
     "\n"
     "  -c, --config FILE   the configuration (" CONFIG_DEFAULT ")\n"
     "      --run-dir DIR   where the control socket is made (" RUN_DIR_DEFAULT ")\n"
