@@ -52,6 +52,22 @@ static void free_trust(void *value)
 	trust_free(value);
 }
 
+/* Sets that no connection has any more: lists are read anew every day, and each makes a set. */
+static void forget_trusts(struct table *t)
+{
+	for (size_t i = 0; i < t->n_buckets; i++) {
+		for (struct table_node *n = t->buckets[i], *next; n != NULL; n = next) {
+			struct memory *m = (struct memory *)(void *)n;
+			next = n->next;
+			if (trust_is_shared(m->value))
+				continue;
+			table_remove(t, n);
+			trust_free(m->value);
+			mem_free(m);
+		}
+	}
+}
+
 static struct bytes key_entry_key(const struct table_node *node)
 {
 	const struct key_entry *k = (const struct key_entry *)(const void *)node;
@@ -355,6 +371,7 @@ enum err build_connections(struct builder *builder, const struct config *c, cons
 	struct building b = {.builder = builder, .config = c, .files = f, .errors = errors};
 
 	*out = (struct built){0};
+	forget_trusts(&builder->trusts);
 	enum err e = table_init(&b.keys, secret, key_entry_key);
 	if (e == ERR_NONE)
 		e = table_init(&b.secrets, secret, memory_key);

@@ -15,7 +15,7 @@
 #include "ike/connection.h"
 
 /* What outlives one configuration: the numbers of policies, which must not change while SAs refer
- * to them, and the sets of CAs, to which connections that are being replaced still point. */
+ * to them, and the sets of CAs with their lists, which connections share. */
 struct builder {
 	struct table policies;
 	struct table trusts;

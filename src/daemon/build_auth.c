@@ -152,25 +152,68 @@ static enum err add_cas(struct building *b, const struct config_value *v, struct
 	return e;
 }
 
+static enum err add_crls(struct building *b, const struct config_value *v, struct trust *t)
+{
+	struct crl *crls[CRLS_MAX];
+	size_t n = 0;
+	const char *reason = "";
+	enum err e = crls_parse(crls, CRLS_MAX, &n, file_octets(b, v->text), &reason);
+
+	if (e != ERR_NONE)
+		return complain(b, v, "revocation lists in PEM or DER", reason);
+	for (size_t i = 0; i < n; i++) {
+		enum err e2 = trust_add_crl(t, crls[i], &reason); /* takes it */
+		if (e2 != ERR_NONE && e == ERR_NONE)
+			e = complain(b, v, "revocation lists of the CAs in ca", reason);
+	}
+	return e;
+}
+
 /* All that a set of CAs depends on, as the key to find it by: the files' octets. NULL: no memory.
  */
-static uint8_t *trust_key(const struct building *b, const struct config_value *first, size_t *n)
+static uint8_t *trust_key(const struct building *b, const struct config_section *s, size_t *n)
 {
-	size_t cap = 0;
+	static const char *const words[] = {"ca", "crl"};
+	size_t cap = 2;
 
-	for (const struct config_value *v = first; v != NULL; v = config_get_next(v))
-		cap += 4 + file_octets(b, v->text).n;
+	for (size_t i = 0; i < 2; i++)
+		for (const struct config_value *v = config_get(s, words[i]); v != NULL;
+		     v = config_get_next(v))
+			cap += 5 + file_octets(b, v->text).n;
 	uint8_t *key = mem_new(cap);
 	if (key == NULL)
 		return NULL;
 	struct writer w = writer_of(key, cap);
-	for (const struct config_value *v = first; v != NULL; v = config_get_next(v)) {
-		struct bytes o = file_octets(b, v->text);
-		writer_u32(&w, (uint32_t)o.n);
-		writer_bytes(&w, o);
+	for (size_t i = 0; i < 2; i++) {
+		for (const struct config_value *v = config_get(s, words[i]); v != NULL;
+		     v = config_get_next(v)) {
+			struct bytes o = file_octets(b, v->text);
+			writer_u8(&w, 1);
+			writer_u32(&w, (uint32_t)o.n);
+			writer_bytes(&w, o);
+		}
+		writer_u8(&w, 0);
 	}
 	*n = w.n;
 	return key;
+}
+
+/* A set from the files that the connection names; NULL with *e set. The caller owns it. */
+static struct trust *make_trust(struct building *b, const struct config_section *s, enum err *e)
+{
+	struct trust *t = trust_new();
+
+	*e = t != NULL ? ERR_NONE : ERR_NO_MEMORY;
+	for (const struct config_value *v = config_get(s, "ca"); v != NULL && *e == ERR_NONE;
+	     v = config_get_next(v))
+		*e = add_cas(b, v, t);
+	for (const struct config_value *v = config_get(s, "crl"); v != NULL && *e == ERR_NONE;
+	     v = config_get_next(v))
+		*e = add_crls(b, v, t);
+	if (*e == ERR_NONE)
+		return t;
+	trust_free(t);
+	return NULL;
 }
 
 /* Connections with equal CAs share one set, also across reloads. */
@@ -178,22 +221,16 @@ static enum err take_cas(struct building *b, const struct config_section *s,
 			 struct ike_connection *c)
 {
 	size_t n = 0;
-	const struct config_value *first = config_get(s, "ca");
 
-	if (first == NULL)
+	if (config_get(s, "ca") == NULL)
 		return ERR_SYNTAX;
-	uint8_t *key = trust_key(b, first, &n);
+	uint8_t *key = trust_key(b, s, &n);
 	if (key == NULL)
 		return ERR_NO_MEMORY;
 	struct memory *m = memory_find(&b->builder->trusts, bytes_of(key, n));
 	enum err e = ERR_NONE;
 	if (m == NULL) {
-		struct trust *t = trust_new();
-		if (t == NULL)
-			e = ERR_NO_MEMORY;
-		for (const struct config_value *v = first; v != NULL && e == ERR_NONE;
-		     v = config_get_next(v))
-			e = add_cas(b, v, t);
+		struct trust *t = make_trust(b, s, &e);
 		if (e == ERR_NONE) {
 			m = memory_add(&b->builder->trusts, bytes_of(key, n));
 			e = m != NULL ? ERR_NONE : ERR_NO_MEMORY;
@@ -204,7 +241,7 @@ static enum err take_cas(struct building *b, const struct config_section *s,
 			trust_free(t);
 	}
 	if (e == ERR_NONE)
-		c->remote_auth.trust = m->value;
+		c->remote_auth.trust = trust_hold(m->value);
 	mem_free(key);
 	return e;
 }

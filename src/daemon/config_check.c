@@ -88,11 +88,11 @@ static void check_auth(const struct config_section *s, struct errors *e)
 	static const struct {
 		const char *word;
 		bool psk, cert, pubkey;
+		bool optional;
 	} wants[] = {
-	    {"cert", false, true, false},
-	    {"key", false, true, true},
-	    {"ca", false, true, false},
-	    {"remote-pubkey", false, false, true},
+	    {"cert", false, true, false, false},      {"key", false, true, true, false},
+	    {"ca", false, true, false, false},        {"crl", false, true, false, true},
+	    {"revocation", false, true, false, true}, {"remote-pubkey", false, false, true, false},
 	};
 	const struct config_value *auth = config_get(s, "auth");
 
@@ -103,7 +103,7 @@ static void check_auth(const struct config_section *s, struct errors *e)
 			      : strcmp(auth->text, "cert") == 0 ? wants[i].cert
 								: wants[i].pubkey;
 		const struct config_value *v = config_get(s, wants[i].word);
-		if (wanted && v == NULL)
+		if (wanted && v == NULL && !wants[i].optional)
 			errors_expected(e, auth->line, auth->text,
 					"\"%s = ...\" beside it in connection \"%s\"",
 					wants[i].word, s->title);

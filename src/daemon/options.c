@@ -16,7 +16,7 @@
 #define OTHER         OPTION_NO_FIELD, 0
 
 /* In the order of enum log_level, enum ike_auth_kind, enum ike_start, enum ike_transport,
- * enum ike_childless, enum ike_downgrade and enum esp_df. */
+ * enum ike_childless, enum ike_downgrade, enum revocation_policy and enum esp_df. */
 static const char *const log_words[] = {"err", "warn", "note", "info", "debug", NULL};
 static const char *const auth_words[] = {"psk", "cert", "pubkey", NULL};
 static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
@@ -24,6 +24,7 @@ static const char *const transport_words[] = {"udp", "tcp", "auto", "separate", 
 static const char *const childless_words[] = {"allow", "never", "prefer", "force", NULL};
 static const char *const downgrade_words[] = {"yes", "require", "suppress", NULL};
 static const char *const mode_words[] = {"tunnel", NULL};
+static const char *const revocation_words[] = {"relaxed", "strict", "none", NULL};
 static const char *const df_words[] = {"copy", "set", "clear", NULL};
 
 static const struct config_section_info sections[SECTION_COUNT] = {
@@ -110,6 +111,15 @@ static const struct config_option options[] = {
     {SECTION_CONNECTION, "ca", OPTION_PUBLIC_FILE, true, false, NULL, 0, 0, NULL,
      "The CA certificates that the peer's certificate must lead to, in PEM. For auth = cert.",
      OTHER},
+    {SECTION_CONNECTION, "crl", OPTION_PUBLIC_FILE, true, false, NULL, 0, 0, NULL,
+     "Revocation lists of these CAs and of those below them, in PEM, or one in DER. Read again by "
+     "postern reload. For auth = cert.",
+     OTHER},
+    {SECTION_CONNECTION, "revocation", OPTION_WORD, false, false, "relaxed", 0, 0, revocation_words,
+     "What is asked about the peer's certificates. A revoked one is refused by relaxed and strict; "
+     "strict also wants a list in its time for each certificate below the CA, from crl or from "
+     "the peer; with none no list is asked.",
+     CONNECTION(remote_auth.revocation)},
     {SECTION_CONNECTION, "remote-pubkey", OPTION_PUBLIC_FILE, true, false, NULL, 0, 0, NULL,
      "The peer's public key in PEM; with several, it may use any of them. For auth = pubkey.",
      OTHER},

@@ -45,7 +45,7 @@ static void clear_remote(struct ike_remote_auth *a)
 	for (size_t i = 0; i < a->n_keys; i++)
 		public_key_free(a->keys[i]);
 	mem_free(a->keys);
-	/* trust is shared and its owner's. */
+	trust_free(a->trust);
 }
 
 static void clear_child(struct ike_child_config *c)
@@ -82,27 +82,13 @@ const struct ike_child_config *ike_connection_child(const struct ike_connection 
 	return NULL;
 }
 
-static bool credential_same(const struct ike_credential *a, const struct ike_credential *b)
-{
-	if (strcmp(a->key, b->key) != 0 || a->key_type != b->key_type || a->n_certs != b->n_certs)
-		return false;
-	for (size_t i = 0; i < a->n_certs; i++)
-		if (!bytes_equal(a->certs[i], b->certs[i]))
-			return false;
-	return true;
-}
-
 static bool auth_same(const struct ike_connection *a, const struct ike_connection *b)
 {
-	const struct ike_local_auth *x = &a->local_auth, *y = &b->local_auth;
 	const struct ike_remote_auth *p = &a->remote_auth, *q = &b->remote_auth;
 
-	if (x->kind != y->kind || p->kind != q->kind || x->n_credentials != y->n_credentials ||
+	if (a->local_auth.kind != b->local_auth.kind || p->kind != q->kind ||
 	    p->n_keys != q->n_keys)
 		return false;
-	for (size_t i = 0; i < x->n_credentials; i++)
-		if (!credential_same(&x->credentials[i], &y->credentials[i]))
-			return false;
 	for (size_t i = 0; i < p->n_keys; i++)
 		if (!public_key_equal(p->keys[i], q->keys[i]))
 			return false;

@@ -14,8 +14,7 @@
 #include "esp/dataplane.h"
 #include "ike/suite.h"
 #include "pki/identity.h"
-
-struct trust; /* pki/trust.h */
+#include "pki/trust.h"
 
 enum ike_auth_kind { IKE_AUTH_BY_PSK, IKE_AUTH_BY_CERT, IKE_AUTH_BY_PUBKEY };
 
@@ -84,7 +83,8 @@ struct ike_local_auth {
 /* What we demand of the peer. */
 struct ike_remote_auth {
 	enum ike_auth_kind kind;
-	struct trust *trust;      /* CAs; shared and counted by its owner */
+	struct trust *trust; /* CAs and their lists; owned, one reference */
+	enum revocation_policy revocation;
 	struct public_key **keys; /* for pubkey: any of them; owned */
 	size_t n_keys;
 };
@@ -141,7 +141,8 @@ struct ike_connection {
 struct ike_connection *ike_connection_new(const char *name);
 struct ike_connection *ike_connection_hold(struct ike_connection *c);
 void ike_connection_release(struct ike_connection *c);
-/* Nothing that an SA rests on differs: ids, authentication, addresses, selectors, algorithms. */
+/* Nothing that an SA rests on differs: ids, kind of authentication, addresses, selectors,
+ * algorithms. Another certificate or key of ours is none of these: the next handshake uses it. */
 bool ike_connection_same(const struct ike_connection *a, const struct ike_connection *b);
 /* NULL when there is none of that name. */
 const struct ike_child_config *ike_connection_child(const struct ike_connection *c,

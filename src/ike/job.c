@@ -204,12 +204,53 @@ static enum err refuse(struct ike_job *job, const char *why)
 	return ERR_AUTH;
 }
 
+/* The revocation lists that came beside the certificates (RFC 7296 3.6, encoding 7). One of a kind
+ * that is not taken is as good as none; one that is malformed is not. */
+static enum err take_lists(struct ike_job *job, struct crl *lists[IKE_JOB_CERTS_MAX], size_t *n)
+{
+	const char *why = "";
+
+	for (size_t i = 0; i < job->n_certs; i++) {
+		enum err e = ERR_RANGE;
+
+		if (job->cert_encodings[i] != CERT_CRL)
+			continue;
+		why = "a revocation list that the peer sent is too long";
+		if (job->cert_lens[i] <= CRL_PEER_MAX)
+			e = crl_parse(&lists[*n], bytes_of(job->certs[i], job->cert_lens[i]), &why);
+		if (e == ERR_NO_MEMORY)
+			return e;
+		if (e != ERR_NONE && e != ERR_UNSUPPORTED)
+			return refuse(job, why);
+		*n += e == ERR_NONE;
+	}
+	return ERR_NONE;
+}
+
+static enum err check_chain(struct ike_job *job, int64_t wall_time,
+			    const struct certificate *const *chain, size_t n)
+{
+	const struct ike_remote_auth *a = &job->connection->remote_auth;
+	struct crl *lists[IKE_JOB_CERTS_MAX] = {NULL};
+	struct trust_policy policy = {.revocation = a->revocation,
+				      .received = (const struct crl *const *)lists};
+	enum err e = ERR_NONE;
+
+	if (a->revocation != REVOCATION_NONE)
+		e = take_lists(job, lists, &policy.n_received);
+	if (e == ERR_NONE)
+		e = trust_check_chain(a->trust, &policy, chain, n, job->remote, wall_time,
+				      job->reason, sizeof(job->reason));
+	for (size_t i = 0; i < policy.n_received; i++)
+		crl_free(lists[i]);
+	return e;
+}
+
 /* The chain as received, and its check; *key is borrowed from certs[0]. */
 static enum err check_certificates(struct ike_job *job, int64_t wall_time,
 				   struct certificate *certs[IKE_JOB_CERTS_MAX], size_t *n,
 				   const struct public_key **key)
 {
-	static const struct trust_policy policy;
 	const struct certificate *chain[IKE_JOB_CERTS_MAX];
 	const char *why = "";
 	enum err e;
@@ -229,8 +270,7 @@ static enum err check_certificates(struct ike_job *job, int64_t wall_time,
 		return refuse(job, "the peer sent no certificate");
 	if (job->connection->remote_auth.trust == NULL)
 		return refuse(job, "no CA is configured for this peer");
-	e = trust_check_chain(job->connection->remote_auth.trust, &policy, chain, *n, job->remote,
-			      wall_time, job->reason, sizeof(job->reason));
+	e = check_chain(job, wall_time, chain, *n);
 	if (e != ERR_NONE)
 		return e;
 	*key = certificate_key(chain[0]);

@@ -14,6 +14,7 @@
 #define SECURITY_BITS_MIN 112
 
 struct trust {
+	unsigned references;
 	struct certificate *cas[CAS_MAX]; /* owned */
 	size_t n;
 	X509_STORE *store; /* owned; the same certificates again, as the library wants them */
@@ -27,6 +28,7 @@ struct trust *trust_new(void)
 
 	if (t == NULL)
 		return NULL;
+	t->references = 1;
 	t->store = X509_STORE_new();
 	if (t->store == NULL) {
 		mem_free(t);
@@ -35,9 +37,20 @@ struct trust *trust_new(void)
 	return t;
 }
 
+struct trust *trust_hold(struct trust *t)
+{
+	t->references++;
+	return t;
+}
+
+bool trust_is_shared(const struct trust *t)
+{
+	return t->references > 1;
+}
+
 void trust_free(struct trust *t)
 {
-	if (t == NULL)
+	if (t == NULL || --t->references != 0)
 		return;
 	for (size_t i = 0; i < t->n; i++)
 		certificate_free(t->cas[i]);

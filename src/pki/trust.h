@@ -42,8 +42,11 @@ struct trust_policy {
 	size_t n_received;
 };
 
-struct trust *trust_new(void);
-void trust_free(struct trust *t);
+struct trust *trust_new(void);             /* one reference */
+struct trust *trust_hold(struct trust *t); /* another; from one thread alone */
+void trust_free(struct trust *t);          /* gives one back; t may be NULL */
+/* Somebody else has a reference too. */
+bool trust_is_shared(const struct trust *t);
 /* Keeps a copy. ERR_UNSUPPORTED when the certificate is no CA; ERR_EXISTS when it is there. */
 enum err trust_add_ca(struct trust *t, const struct certificate *ca, const char **reason);
 /* A revocation list of one of these CAs or of a CA below them. Takes crl, also when it fails:

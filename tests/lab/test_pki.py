@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import lab as labs
-from common import Failed, expect
+from common import Failed, expect, wait_until
 from postern import BUILD, Postern, psk_config, why_no_postern
 from sites import sites
 
@@ -278,32 +278,94 @@ def disk_full(lab):
         run(["umount", p.folder], "/")
 
 
-def gateway(lab, p, here, there):
+class Gateway:
     """A posternd with what was issued for it, by the very lines that the command printed."""
-    said = p.pki("issue", here.id)
-    lines = re.findall(r'^    ((?:auth|cert|key|ca) +?= .*)$', said, re.MULTILINE)
-    text = psk_config(here, there, connection_lines=lines)
-    text = text.replace("    auth = psk\n", "").split("secret ")[0]
-    files = {}
-    for name in os.listdir(f"{p.folder}/pki/{here.id}"):
-        with open(f"{p.folder}/pki/{here.id}/{name}") as f:
-            files[name] = (f.read(), p.mode(f"pki/{here.id}/{name}"))
-    return Postern(lab, here.gateway, text, psk=None, files=files)
+
+    def __init__(self, lab, p, here, there, more=()):
+        self.p, self.here, self.there = p, here, there
+        self.daemon = Postern(lab, here.gateway, "", psk=None)
+        self.lines = self.issue()
+        self.daemon.reconfigure(self.config(more))
+
+    def issue(self):
+        """Issues a certificate and copies its files; gives the configuration's lines."""
+        out = f"{self.here.name}{len(self.p.files())}"
+        said = self.p.pki("issue", "--out", out, self.here.id)
+        for name in os.listdir(f"{self.p.folder}/{out}"):
+            self.copy(f"{out}/{name}", name)
+        return re.findall(r'^    ((?:auth|cert|key|ca) +?= .*)$', said, re.MULTILINE)
+
+    def copy(self, path, name):
+        with open(f"{self.p.folder}/{path}") as f:
+            self.daemon.lab.file(f"{self.daemon.short}/{name}", f.read(), self.p.mode(path))
+
+    def config(self, more=()):
+        text = psk_config(self.here, self.there, connection_lines=[*self.lines, *more])
+        return text.replace("    auth = psk\n", "").split("secret ")[0]
 
 
 def tunnel(lab):
-    """Two gateways with ML-DSA certificates of a CA that took three commands to make."""
+    """Two gateways with ML-DSA certificates of a CA that took three commands to make. Renewed
+    certificates are taken by a reload, and the tunnel stays up."""
     s, p = sites(lab), Pki(lab)
     p.pki("init", "Team CA")
-    a, b = gateway(lab, p, s.a, s.b), gateway(lab, p, s.b, s.a)
+    gateways = [Gateway(lab, p, s.a, s.b), Gateway(lab, p, s.b, s.a)]
+    a, b = (g.daemon for g in gateways)
     b.start()
     a.start()
     a.up()
     s.a.lan.ping(s.b.host4, check=True)
+    before, child = a.ike_spis(), a.spis()
+    for g in gateways:
+        g.issue()
+        g.daemon.cli("reload")
+    expect((a.ike_spis(), a.spis()) == (before, child) and b.is_up(), "the tunnel went down")
+    a.cli("reauth", "office")
+    wait_until(lambda: a.ike_spis() != before and a.ike_spis()[0] and a.is_up() and b.is_up(), 20,
+               "another IKE SA with the renewed certificates")
+    s.a.lan.ping(s.b.host4, check=True)
+
+
+def revoked_peer(lab):
+    """A list from a file, read again by a reload: a revoked peer is refused; with
+    revocation = strict, so is one whom no list covers."""
+    s, p = sites(lab), Pki(lab)
+    p.pki("init", "--key", "ecdsa-p256", "Team CA")
+    ga = Gateway(lab, p, s.a, s.b)
+    gb = Gateway(lab, p, s.b, s.a, ["revocation = strict"])
+    a, b = ga.daemon, gb.daemon
+    b.start()
+    a.start()
+
+    def refused(pattern):
+        done = a.cli("up", "office", check=False)
+        expect(done.returncode != 0 and not a.is_up() and not b.is_up(), "the tunnel is up")
+        expect("AUTHENTICATION_FAILED" in done.stdout, done.stdout)
+        b.wait_log(pattern)
+
+    refused("no revocation list of CN=Team CA")
+    gb.copy("pki/crl.pem", "crl.pem")
+    b.reconfigure(gb.config(['crl = "crl.pem"', "revocation = strict"]))
+    b.cli("reload")
+    a.up()
+    s.a.lan.ping(s.b.host4, check=True)
+    a.cli("down", "office")
+    p.pki("revoke", s.a.id)
+    gb.copy("pki/crl.pem", "crl.pem")
+    b.cli("reload")
+    refused("certificate of CN=gw-a.example has been revoked")
+    # What is no list of the CA is an error of the configuration, and nothing changes.
+    other = Pki(lab, "other")
+    other.pki("init", "--key", "ecdsa-p256", "Team CA")
+    with open(f"{other.folder}/pki/crl.pem") as f:
+        lab.file(f"{b.short}/crl.pem", f.read())
+    done = b.cli("reload", check=False)
+    expect(done.returncode == 1 and "has not signed it" in done.stdout, done.stdout)
+    refused("certificate of CN=gw-a.example has been revoked")
 
 
 TESTS = [every_kind_of_key, files_and_modes, nothing_is_overwritten, wrong_words, revocation,
-         public_keys_from_elsewhere, a_ca_under_another, disk_full, tunnel]
+         public_keys_from_elsewhere, a_ca_under_another, disk_full, tunnel, revoked_peer]
 
 if __name__ == "__main__":
     sys.exit(labs.main(TESTS, why_no_postern))

@@ -15,7 +15,7 @@
 #define MINIMAL "remote = 10.0.0.2\nlocal-id = a.example\nauth = psk\n" CHILD "\n"
 #define WORDS                                                                                      \
 	"local, remote, remote-port, transport, remote-tcp-port, local-id, remote-id, auth, "      \
-	"cert, key, ca, remote-pubkey, "                                                           \
+	"cert, key, ca, crl, revocation, remote-pubkey, "                                          \
 	"always-send-cert, weak-signatures, downgrade-prevention, ike, rekey, reauth, dpd, "       \
 	"retransmits, retry, keepalive, childless, encap, unique, child"
 #define SELECTOR                                                                                   \

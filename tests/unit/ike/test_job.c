@@ -355,7 +355,7 @@ static void peer_make(struct peer *p)
 	OPENSSL_free(der);
 	p->connection = ike_connection_new("test");
 	p->connection->remote_auth.kind = IKE_AUTH_BY_CERT;
-	p->connection->remote_auth.trust = p->trust;
+	p->connection->remote_auth.trust = trust_hold(p->trust);
 }
 
 static void peer_free(struct peer *p)
@@ -449,6 +449,7 @@ static void certificates_are_verified(void **state)
 	p.connection->remote_auth.kind = IKE_AUTH_BY_PUBKEY;
 	assert_verdict(verify_job(&p, "gw-b.example"), ERR_AUTH, "no public key");
 	p.connection->remote_auth.kind = IKE_AUTH_BY_CERT;
+	trust_free(p.connection->remote_auth.trust);
 	p.connection->remote_auth.trust = NULL;
 	assert_verdict(verify_job(&p, "gw-b.example"), ERR_AUTH, "no CA");
 	peer_free(&p);
