@@ -237,6 +237,7 @@ struct ike_connection *config_make(struct sim_peer *p, struct sim_peer *other,
 	c->force_encap = w->force_encap;
 	c->transport = w->transport;
 	c->childless = w->childless;
+	c->downgrade = w->downgrade;
 	c->remote_tcp_port = 4500;
 	c->children = mem_new(w->n_children * sizeof(*c->children));
 	c->n_children = w->n_children;

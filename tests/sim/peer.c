@@ -60,6 +60,8 @@ static void on_job(void *ctx, struct ike_job *job)
 	struct sim_peer *p = ctx;
 
 	ike_job_run(job, p->crypto, p->keys, WALL_TIME);
+	if (p->sim->job_hook != NULL)
+		p->sim->job_hook(p->sim, job);
 	p->jobs_under_way++;
 	queue_add(&p->sim->queue,
 		  (struct sim_event){

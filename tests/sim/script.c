@@ -209,6 +209,7 @@ int main(int argc, char **argv)
 
 	failures += run_all(scripts_hostile, n_scripts_hostile, only, trace);
 	failures += run_all(scripts_pq, n_scripts_pq, only, trace);
+	failures += run_all(scripts_downgrade, n_scripts_downgrade, only, trace);
 	failures += run_all(scripts_rekey, n_scripts_rekey, only, trace);
 	failures += run_all(scripts_standing, n_scripts_standing, only, trace);
 	failures += run_all(scripts_cells, n_scripts_cells, only, trace);

@@ -24,6 +24,8 @@ extern const struct script scripts_ppk[];
 extern const size_t n_scripts_ppk;
 extern const struct script scripts_pq[];
 extern const size_t n_scripts_pq;
+extern const struct script scripts_downgrade[];
+extern const size_t n_scripts_downgrade;
 extern const struct script scripts_childless[];
 extern const size_t n_scripts_childless;
 extern const struct script scripts_signatures[];

@@ -206,6 +206,7 @@ struct sim_wish {
 	bool no_unique;
 	bool force_encap;
 	enum ike_childless childless;
+	enum ike_downgrade downgrade;
 	enum ike_transport transport;
 	const char *psk; /* NULL: the usual one */
 	struct {
@@ -258,6 +259,8 @@ struct sim {
 	struct sim_streams *streams; /* owned; NULL: there never was one */
 	sim_hook *hook;
 	void *hook_ctx;
+	/* Sees each job that has been done; for who breaks a key exchange (attacker.h). */
+	void (*job_hook)(struct sim *sim, const struct ike_job *job);
 	struct sim_peer *peers[SIM_PEERS];
 	size_t n_peers;
 	struct sim_seen_set messages, ivs, esp_keys;
