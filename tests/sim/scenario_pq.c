@@ -6,6 +6,7 @@ struct chain {
 	const char *a, *b; /* as each end has it; b NULL: as a */
 	unsigned loss;     /* at most, per mille: every piece of a message must come through */
 	unsigned weight;   /* the slow ones seldom */
+	bool large; /* over half a megabyte a key: less happens, and over TCP each second time */
 };
 
 static const struct chain chains[] = {
@@ -28,6 +29,10 @@ static const struct chain chains[] = {
     {"aes128gcm-prfsha256-x25519+frodo1344aes", NULL, 30, 2},
     {"aes128gcm-prfsha256-x25519+mlkem768+frodo1344shake", NULL, 30, 1},
     {"aes128gcm-prfsha256-x25519+mceliece348864", NULL, 5, 4},
+    {"aes128gcm-prfsha256-x25519+mceliece460896", NULL, 20, 3, true},
+    {"aes256gcm-prfsha384-x25519+mceliece6688128", NULL, 20, 2, true},
+    {"aes128gcm-prfsha256-x25519+mlkem768+mceliece6960119", NULL, 20, 1, true},
+    {"aes256gcm-prfsha384-x25519+mlkem768+frodo1344aes+mceliece8192128", NULL, 20, 1, true},
 };
 
 static const char *const esps[] = {"aes128gcm",
@@ -48,6 +53,17 @@ static const struct chain *chain_choose(struct scenario *sc)
 	for (i = 0; pick >= chains[i].weight; i++)
 		pick -= chains[i].weight;
 	return &chains[i];
+}
+
+/* As the group "streams" has it: only A opens connections, and they break. */
+static void over_streams(struct scenario *sc)
+{
+	sc->wish[0].transport = IKE_TRANSPORT_TCP;
+	sc->wish[1].transport = IKE_TRANSPORT_AUTO;
+	sc->wish[1].answer_only = true;
+	for (size_t i = 0; i < sc->wish[1].n_children; i++)
+		sc->wish[1].children[i].start = IKE_START_MANUAL;
+	sc->acts[ACT_RESET] = 3;
 }
 
 void scenario_pq(struct scenario *sc)
@@ -82,4 +98,10 @@ void scenario_pq(struct scenario *sc)
 	sc->acts[ACT_RELOAD] = rng_chance(&sc->rng, 200);
 	sc->acts[ACT_OUTAGE] = rng_chance(&sc->rng, 200);
 	sc->pause = rng_between(&sc->rng, 100 * MS, 8 * SECOND);
+	if (c->large) {
+		sc->trouble = rng_between(&sc->rng, SECOND, 30 * SECOND);
+		sc->pause = 12 * SECOND;
+	}
+	if (rng_chance(&sc->rng, c->large ? 500 : 150))
+		over_streams(sc);
 }
