@@ -218,6 +218,8 @@ static void live_sa(FILE *f, const json_t *o, bool colour)
 	(void)fprintf(f, " at %s", text(o, "remote"));
 	if (text(o, "remote_auth")[0] != '\0')
 		(void)fprintf(f, ", by %s", text(o, "remote_auth"));
+	if (text(o, "ppk")[0] != '\0')
+		(void)fprintf(f, ", PPK %s (%s)", text(o, "ppk_id"), text(o, "ppk"));
 	(void)fputc('\n', f);
 	label(f, 2, "us");
 	if (has(o, "local_id")) {

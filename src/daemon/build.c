@@ -289,6 +289,43 @@ static enum err build_psk(struct building *b, const struct config_section *s,
 	return ERR_NOT_FOUND;
 }
 
+static bool ppk_known(const struct config *c, const char *id)
+{
+	for (const struct config_section *s = c->sections; s != NULL; s = s->next)
+		if (s->kind == SECTION_PPK && strcmp(s->title, id) == 0)
+			return true;
+	return false;
+}
+
+static enum err build_ppk(struct building *b, const struct config_section *s,
+			  struct ike_ppk_config *ppk)
+{
+	size_t n = 0;
+
+	for (const struct config_value *v = config_get(s, "ppk-id"); v != NULL;
+	     v = config_get_next(v))
+		n++;
+	if (n == 0)
+		return ERR_NONE;
+	ppk->ids = mem_new(n * sizeof(*ppk->ids));
+	if (ppk->ids == NULL)
+		return ERR_NO_MEMORY;
+	for (const struct config_value *v = config_get(s, "ppk-id"); v != NULL;
+	     v = config_get_next(v)) {
+		if (!ppk_known(b->config, v->text)) {
+			errors_expected(b->errors, v->line, v->text,
+					"a section: ppk \"%s\" { ppk-file = \"FILE\" }", v->text);
+			return ERR_NOT_FOUND;
+		}
+		const struct bytes id = bytes_of(v->text, strlen(v->text));
+		uint8_t *copy = mem_copy(id);
+		if (copy == NULL)
+			return ERR_NO_MEMORY;
+		ppk->ids[ppk->n_ids++] = bytes_of(copy, id.n);
+	}
+	return ERR_NONE;
+}
+
 static enum err build_connection(struct building *b, const struct config_section *s,
 				 struct ike_connection *c)
 {
@@ -305,6 +342,9 @@ static enum err build_connection(struct building *b, const struct config_section
 	enum err e3 = build_suites(b, s, "ike", PROTOCOL_IKE, &c->ike);
 	if (e == ERR_NONE)
 		e = e2 != ERR_NONE ? e2 : e3;
+	e2 = build_ppk(b, s, &c->ppk);
+	if (e == ERR_NONE)
+		e = e2;
 	if (e == ERR_NONE)
 		e = auth == IKE_AUTH_BY_PSK ? build_psk(b, s, c) : build_auth(b, s, c);
 	size_t n = 0;

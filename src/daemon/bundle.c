@@ -65,7 +65,7 @@ static void put_bundle(struct writer *w, enum bundle_kind kind, const struct con
 	writer_u8(w, (uint8_t)kind);
 	put_text(w, c->name);
 	for (const struct config_section *s = c->sections; s != NULL; s = s->next) {
-		if (s->kind != SECTION_SECRET && kind == BUNDLE_KEYS)
+		if (s->kind != SECTION_SECRET && s->kind != SECTION_PPK && kind == BUNDLE_KEYS)
 			continue;
 		writer_u8(w, 1);
 		put_section(w, s);

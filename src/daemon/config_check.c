@@ -9,6 +9,7 @@
 #include "daemon/values.h"
 #include "esp/dataplane.h"
 #include "ike/connection.h"
+#include "ike/job.h"
 
 /* A key in a table that knows what was there before. */
 struct seen {
@@ -134,6 +135,41 @@ static void check_credentials(const struct config_section *s, struct errors *e)
 				n[0], n[1], s->title);
 }
 
+/* What a PPK can be called: by the peer too, who reads it in logs. */
+static void check_ppk(const struct config_section *s, struct table *titles, struct errors *e)
+{
+	const size_t n = strlen(s->title);
+	unsigned before = see(titles, bytes_of(s->title, n), s->line);
+
+	if (n == 0 || n > PPK_ID_MAX || s->title2 != NULL || strpbrk(s->title, " \t\"") != NULL)
+		errors_expected(e, s->line, s->title, "1 to %d characters without blanks",
+				PPK_ID_MAX);
+	if (before > 0)
+		errors_expected(e, s->line, s->title,
+				"another identity: a ppk of this one ends in line %u", before);
+	check_required(s, e);
+}
+
+static void check_ppk_use(const struct config_section *s, struct errors *e)
+{
+	const struct config_value *policy = config_get(s, "ppk"), *id = config_get(s, "ppk-id");
+	const bool never = strcmp(config_text(s, "ppk"), "never") == 0;
+	unsigned n = 0;
+
+	if (policy != NULL && !option_check(policy->option, policy->text))
+		return;
+	if (never && id != NULL)
+		errors_add(e, id->line,
+			   "word \"ppk-id\": expected only with ppk = allow or required");
+	if (!never && id == NULL && !any_address(s, "remote"))
+		errors_expected(e, policy->line, policy->text,
+				"\"ppk-id = ...\" beside it in connection \"%s\"", s->title);
+	for (; id != NULL; id = config_get_next(id))
+		if (++n == IKE_PPKS_MAX + 1)
+			errors_expected(e, id->line, id->text, "at most %d in ppk-id",
+					IKE_PPKS_MAX);
+}
+
 static void check_families(const struct config_section *s, struct errors *e)
 {
 	struct addr local = {0}, remote = {0};
@@ -216,6 +252,7 @@ static void check_connection(const struct config_section *s, struct table *title
 				"another name: a connection of this name ends in line %u", before);
 	check_required(s, e);
 	check_auth(s, e);
+	check_ppk_use(s, e);
 	check_credentials(s, e);
 	check_families(s, e);
 	check_downgrade(s, e);
@@ -262,15 +299,21 @@ void config_check(const struct config *c, struct errors *errors)
 {
 	/* Only the file's own names are in these tables; they need no secret. */
 	static const uint8_t secret[16];
-	struct table titles, selectors;
+	struct table titles, selectors, ppks;
 	unsigned daemon_line = 0;
 
 	if (table_init(&titles, secret, seen_key) != ERR_NONE)
 		return;
+	if (table_init(&ppks, secret, seen_key) != ERR_NONE) {
+		forget(&titles);
+		return;
+	}
 	if (table_init(&selectors, secret, seen_key) == ERR_NONE) {
 		for (const struct config_section *s = c->sections; s != NULL; s = s->next) {
 			if (s->kind == SECTION_CONNECTION)
 				check_connection(s, &titles, &selectors, errors);
+			else if (s->kind == SECTION_PPK)
+				check_ppk(s, &ppks, errors);
 			else
 				check_required(s, errors);
 			if (s->kind == SECTION_SECRET && s->title2 != NULL &&
@@ -288,5 +331,6 @@ void config_check(const struct config *c, struct errors *errors)
 		}
 		forget(&selectors);
 	}
+	forget(&ppks);
 	forget(&titles);
 }

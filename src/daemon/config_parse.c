@@ -115,7 +115,7 @@ static void list_words(const char *section, char *buf, size_t cap)
 
 	buf[0] = '\0';
 	if (strcmp(section, "root") == 0) {
-		(void)snprintf(buf, cap, "connection, secret or daemon");
+		(void)snprintf(buf, cap, "connection, secret, ppk or daemon");
 		return;
 	}
 	for (size_t i = 0; i < n && at < cap; i++) {
@@ -130,7 +130,7 @@ static void list_words(const char *section, char *buf, size_t cap)
 /* libconfuse's complaints in our form; each of them ends the parse. */
 static void on_error(cfg_t *cfg, const char *format, va_list ap)
 {
-	char words[400];
+	char words[600];
 	unsigned line = (unsigned)cfg->line;
 	const char *word = strstr(format, "'%s'") != NULL ? va_arg(ap, const char *) : "";
 	struct errors *e = parse->errors;
@@ -151,6 +151,7 @@ static void on_error(cfg_t *cfg, const char *format, va_list ap)
 	} else if (strncmp(format, "missing opening brace", 21) == 0) {
 		errors_expected(e, line, word, "\"{\" after %s",
 				strcmp(word, "secret") == 0 ? "identities in double quotes"
+				: strcmp(word, "ppk") == 0  ? "its identity in double quotes"
 							    : "it and its name");
 	} else if (strncmp(format, "unexpected token", 16) == 0) {
 		errors_expected(e, line, word, "a value%s",

@@ -43,11 +43,44 @@ done:
 	return e;
 }
 
+#define PPK_OCTETS_MIN 16
+
+static enum err load_ppk(const struct config_section *s, const struct files *f, struct keystore *k,
+			 struct errors *errors)
+{
+	uint8_t *ppk = NULL;
+	size_t n = 0;
+	const struct config_value *v = config_get(s, "ppk-file");
+	const struct file *file = v != NULL ? files_find(f, v->text) : NULL;
+
+	if (file == NULL)
+		return ERR_NOT_FOUND;
+	enum err e = psk_parse(bytes_of(file->octets, file->n), &ppk, &n);
+	if (e == ERR_NONE && n < PPK_OCTETS_MIN)
+		e = ERR_SYNTAX;
+	if (e == ERR_SYNTAX)
+		errors_expected(errors, v->line, v->text,
+				"a file with a key of at least %d octets: text, or 0x and an even "
+				"number of hexadecimal digits",
+				PPK_OCTETS_MIN);
+	if (e == ERR_NONE)
+		e = keystore_add_ppk(k, bytes_of(s->title, strlen(s->title)), bytes_of(ppk, n));
+	mem_free_secret(ppk, n);
+	return e;
+}
+
+/* Of what kind a section is whose secret file is no private key: the word of its option, or NULL.
+ */
+static const char *file_word(const struct config_section *s)
+{
+	return s->kind == SECTION_SECRET ? "psk-file" : s->kind == SECTION_PPK ? "ppk-file" : NULL;
+}
+
 static bool is_psk(const struct config *c, const char *name)
 {
 	for (const struct config_section *s = c->sections; s != NULL; s = s->next) {
-		const struct config_value *v =
-		    s->kind == SECTION_SECRET ? config_get(s, "psk-file") : NULL;
+		const char *word = file_word(s);
+		const struct config_value *v = word != NULL ? config_get(s, word) : NULL;
 		if (v != NULL && strcmp(v->text, name) == 0)
 			return true;
 	}
@@ -94,7 +127,9 @@ enum err keys_load(const struct config *c, const struct files *f, struct keystor
 	enum err all = k != NULL ? ERR_NONE : ERR_NO_MEMORY;
 
 	for (const struct config_section *s = c->sections; s != NULL && k != NULL; s = s->next) {
-		enum err e = s->kind == SECTION_SECRET ? load_secret(s, f, k, errors) : ERR_NONE;
+		enum err e = s->kind == SECTION_SECRET ? load_secret(s, f, k, errors)
+			     : s->kind == SECTION_PPK  ? load_ppk(s, f, k, errors)
+						       : ERR_NONE;
 		if (all == ERR_NONE)
 			all = e;
 	}

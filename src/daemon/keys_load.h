@@ -9,8 +9,9 @@
 #include "daemon/files.h"
 #include "pki/keystore.h"
 
-/* c and f: the sections `secret` and all secret files; those that no secret names are private keys.
- * Writes a key_info of each key to infos. ERR_SYNTAX: errors say why; *out is NULL then. */
+/* c and f: the sections `secret` and `ppk`, and all secret files; those that none of these names
+ * are private keys. Writes a key_info of each key to infos. ERR_SYNTAX: errors say why; *out is
+ * NULL then. */
 enum err keys_load(const struct config *c, const struct files *f, struct keystore **out,
 		   struct writer *infos, struct errors *errors);
 

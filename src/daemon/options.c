@@ -23,6 +23,10 @@ static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
 static const char *const transport_words[] = {"udp", "tcp", "auto", "separate", NULL};
 static const char *const childless_words[] = {"allow", "never", "prefer", "force", NULL};
 static const char *const downgrade_words[] = {"yes", "require", "suppress", NULL};
+static const char *const ppk_words[] = {"never", "allow", "required", NULL};
+static const char *const ppk_exchange_words[] = {"auto", "auth", "intermediate", NULL};
+static const char *const ppk_numbers_words[] = {"iana", "libreswan", NULL};
+static const char *const int_auth_words[] = {"rfc", "libreswan", NULL};
 static const char *const mode_words[] = {"tunnel", NULL};
 static const char *const revocation_words[] = {"relaxed", "strict", "none", NULL};
 static const char *const df_words[] = {"copy", "set", "clear", NULL};
@@ -39,6 +43,12 @@ static const struct config_section_info sections[SECTION_COUNT] = {
     [SECTION_SECRET] = {"secret", "\"identity\" \"identity\"",
 			"A pre-shared key for two identities, in either order. With one identity, "
 			"for it and anybody."},
+    [SECTION_PPK] =
+	{"ppk", "\"identity\"",
+	 "A post-quantum pre-shared key (PPK), which both ends know beside what they "
+	 "prove their identity by. It keeps what is recorded today from a quantum "
+	 "computer later, however the key exchange fares. The identity is no secret and "
+	 "the same at both ends: 1 to 128 characters. One PPK may serve a group of peers."},
 };
 
 static const struct config_option options[] = {
@@ -136,6 +146,28 @@ static const struct config_option options[] = {
      "the others. Suppress does not announce it where we call, for a peer that breaks on it, and "
      "wants both remote and remote-id.",
      CONNECTION(downgrade)},
+    {SECTION_CONNECTION, "ppk", OPTION_WORD, false, false, "never", 0, 0, ppk_words,
+     "Whether a post-quantum pre-shared key is mixed into the keys (RFC 8784, RFC 9867): never; "
+     "allow, where the peer knows one of ours; required, or no tunnel comes up. Only what both "
+     "ends "
+     "require cannot be talked away by somebody who has one end's credential.",
+     CONNECTION(ppk.policy)},
+    {SECTION_CONNECTION, "ppk-id", OPTION_PPK_ID, true, false, NULL, 0, 0, NULL,
+     "Which of them, in order of preference. As responder, any of the file when none is named.",
+     OTHER},
+    {SECTION_CONNECTION, "ppk-exchange", OPTION_WORD, false, false, "auto", 0, 0,
+     ppk_exchange_words,
+     "How: by IKE_INTERMEDIATE (RFC 9867), which protects all of the IKE SA, identities too; by "
+     "IKE_AUTH (RFC 8784), which protects the Child SAs and the IKE SAs that follow by rekeying, "
+     "with the first of ppk-id; or auto, by the former where the peer can.",
+     CONNECTION(ppk.exchange)},
+    {SECTION_CONNECTION, "ppk-numbers", OPTION_WORD, false, false, "iana", 0, 0, ppk_numbers_words,
+     "The notify numbers of RFC 9867: those of IANA, or those of libreswan 5.2 and 5.3.",
+     CONNECTION(ppk.numbers)},
+    {SECTION_CONNECTION, "int-auth", OPTION_WORD, false, false, "rfc", 0, 0, int_auth_words,
+     "How a responder's signature covers IKE_INTERMEDIATE: as RFC 9242 says, or with the two parts "
+     "in the order that libreswan uses.",
+     CONNECTION(int_auth)},
     {SECTION_CONNECTION, "ike", OPTION_IKE_SUITE, true, false, "default", 0, 0, NULL,
      "The algorithms of the IKE SA in order of preference: a named suite, or a proposal such as "
      "aes256gcm-prfsha384-x25519+mlkem768. The suites: default (ML-KEM with a curve, or without "
@@ -203,6 +235,11 @@ static const struct config_option options[] = {
      "The file that holds the key: text, of which a final newline is not part, or 0x and "
      "hexadecimal digits.",
      OTHER},
+
+    {SECTION_PPK, "ppk-file", OPTION_SECRET_FILE, false, true, NULL, 0, 0, NULL,
+     "The file that holds the key, as for psk-file: at least 16 octets, better 32 random ones "
+     "(openssl rand -base64 32), since a quantum computer halves their worth.",
+     OTHER},
 };
 
 const struct config_option *options_all(size_t *count)
@@ -269,6 +306,7 @@ bool option_check(const struct config_option *o, const char *text)
 	case OPTION_KE_NUMBER:
 		return value_ke_number(&k, text);
 	case OPTION_IDENTITY:
+	case OPTION_PPK_ID:
 	case OPTION_IKE_SUITE:
 	case OPTION_ESP_SUITE:
 	case OPTION_PUBLIC_FILE:
@@ -334,6 +372,7 @@ void option_store(const struct config_option *o, void *base, const char *text)
 		break;
 	case OPTION_IDENTITY:
 	case OPTION_KE_NUMBER:
+	case OPTION_PPK_ID:
 	case OPTION_SELECTOR:
 	case OPTION_IKE_SUITE:
 	case OPTION_ESP_SUITE:

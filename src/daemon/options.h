@@ -17,6 +17,7 @@ enum option_section {
 	SECTION_CONNECTION,
 	SECTION_CHILD, /* within a connection */
 	SECTION_SECRET,
+	SECTION_PPK,
 	SECTION_COUNT,
 };
 
@@ -30,6 +31,7 @@ enum option_type {
 	OPTION_OCTETS,    /* uint64_t */
 	OPTION_ADDRESS,   /* struct addr, or "any" */
 	OPTION_IDENTITY,  /* pki/identity.h, or "any" when there is a default */
+	OPTION_PPK_ID,    /* the name of a section `ppk` */
 	OPTION_SELECTOR,  /* base/selector.h */
 	OPTION_IKE_SUITE, /* ike/suite.h */
 	OPTION_ESP_SUITE,

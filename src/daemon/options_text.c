@@ -99,6 +99,9 @@ const char *option_expected(const struct config_option *o, char buf[OPTION_EXPEC
 	case OPTION_IDENTITY:
 		text = "an identity";
 		break;
+	case OPTION_PPK_ID:
+		text = "the identity of a section ppk";
+		break;
 	case OPTION_SELECTOR:
 		text = "a prefix (without host bits), an address or a range, and if need be a "
 		       "protocol and port: 10.1.0.0/24, 2001:db8::/64, 10.1.0.7[tcp/443]";

@@ -9,6 +9,7 @@
 #include "base/ikev2_numbers.h"
 #include "crypto/words.h"
 #include "daemon/control.h"
+#include "ike/ext/ppk.h"
 #include "ike/suite.h"
 #include "plane/control.h"
 
@@ -185,6 +186,11 @@ static void on_sa(void *ctx, const struct ike_sa_info *info)
 	if (info->remote_id != NULL)
 		put_text(o, "remote_id", identity_format(info->remote_id, text));
 	put_text(o, "remote_auth", info->remote_auth);
+	if (info->ppk[0] != '\0') {
+		char id[PPK_TEXT_MAX];
+		put_text(o, "ppk", info->ppk);
+		put_text(o, "ppk_id", ppk_text(info->ppk_id, id));
+	}
 	if (info->state == IKE_STATE_UP)
 		put_text(o, "algorithms", ike_suite_format(&info->suite, suite));
 	if (info->state == IKE_STATE_UP)

@@ -36,6 +36,17 @@ enum err auth_local_id(struct ike_sa *sa)
 	return sa->local_id == NULL ? ERR_NO_MEMORY : ERR_NONE;
 }
 
+/* libreswan swaps the parts where a responder signs, and only there. */
+static bool int_auth_swapped(const struct ike_sa *sa, bool of_initiator)
+{
+	const enum ike_auth_kind kind = sa->initiator == of_initiator
+					    ? sa->config->local_auth.kind
+					    : sa->config->remote_auth.kind;
+
+	return sa->config->int_auth == IKE_INT_AUTH_LIBRESWAN && !of_initiator &&
+	       kind != IKE_AUTH_BY_PSK;
+}
+
 /* The signed octets of one side: its first message, the other's nonce, its identity. */
 static enum err octets_of(struct ike *ike, struct ike_sa *sa, bool of_initiator,
 			  struct bytes id_body, struct ike_job *job)
@@ -52,7 +63,9 @@ static enum err octets_of(struct ike *ike, struct ike_sa *sa, bool of_initiator,
 	    .prf = sa->suite.prf,
 	    .sk_p = ppk_sk_p(sa, of_initiator),
 	    .id_body = id_body,
-	    .int_auth = intermediate_auth(sa, int_auth), /* RFC 9242 3.3.2 */
+	    /* RFC 9242 3.3.2 */
+	    .int_auth = int_auth_swapped(sa, of_initiator) ? intermediate_auth_swapped(sa, int_auth)
+							   : intermediate_auth(sa, int_auth),
 	};
 
 	return auth_octets(ike->crypto, &of, &job->octets, &job->octets_len);

@@ -50,6 +50,9 @@ enum ike_ppk_exchange { IKE_PPK_AUTO, IKE_PPK_AUTH, IKE_PPK_INTERMEDIATE };
 /* Of RFC 9867's notifies: IANA's, or those that libreswan 5.2 and 5.3 chose. */
 enum ike_ppk_numbers { IKE_PPK_NUMBERS_IANA, IKE_PPK_NUMBERS_LIBRESWAN };
 
+/* In which order the octets that a responder signs have IntAuth's two parts. */
+enum ike_int_auth { IKE_INT_AUTH_RFC, IKE_INT_AUTH_LIBRESWAN };
+
 /* Post-quantum pre-shared keys (RFC 8784, RFC 9867). */
 struct ike_ppk_config {
 	enum ike_ppk_policy policy;
@@ -121,6 +124,7 @@ struct ike_connection {
 	struct ike_local_auth local_auth;
 	struct ike_remote_auth remote_auth;
 	struct ike_ppk_config ppk;
+	enum ike_int_auth int_auth;
 	struct ike_suites ike;
 	struct ike_child_config *children;
 	size_t n_children;

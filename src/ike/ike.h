@@ -166,6 +166,8 @@ struct ike_sa_info {
 	const struct identity *local_id, *remote_id;
 	const char *remote_auth;   /* "psk", "ecdsa-p256-sha256", ... */
 	bool downgrade_prevention; /* ext/downgrade_prevention.h; settled once the SA is up */
+	struct bytes ppk_id;       /* of the PPK in its keys; empty: none */
+	const char *ppk;           /* how it came there: "RFC 8784", "RFC 9867"; "": none */
 	bool nat_here, nat_there;
 	const char *transport; /* "udp", "tcp", "tcp, esp beside it" */
 	uint64_t since;

@@ -1,6 +1,7 @@
 /* What status shows. */
 #include "ike/child.h"
 #include "ike/exchanges.h"
+#include "ike/ext/ppk.h"
 #include "ike/ext/separate_transports.h"
 #include "ike/task.h"
 
@@ -72,6 +73,10 @@ static void visit_sa(struct ike *ike, const struct ike_sa *sa, const struct ike_
 	    .remote_id = sa->remote_id,
 	    .remote_auth = sa->remote_auth == NULL ? "" : sa->remote_auth,
 	    .downgrade_prevention = sa->transcript,
+	    .ppk_id = bytes_of(sa->ppk_id, sa->ppk_id_len),
+	    .ppk = sa->ppk_way == PPK_IN_AUTH           ? "RFC 8784"
+		   : sa->ppk_way == PPK_IN_INTERMEDIATE ? "RFC 9867"
+							: "",
 	    .nat_here = sa->nat_here,
 	    .nat_there = sa->nat_there,
 	    .since = sa->since,

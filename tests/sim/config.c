@@ -248,6 +248,7 @@ struct ike_connection *config_make(struct sim_peer *p, struct sim_peer *other,
 	else
 		keystore_add_secret(p->keys, c->local_id, c->remote_id, bytes_of(psk, strlen(psk)));
 	ppks_make(p, w, &c->ppk);
+	c->int_auth = w->int_auth;
 	return c;
 }
 

@@ -436,7 +436,30 @@ static void another_connection(struct sim *sim)
 	expect_says(sim, B(sim), "uses no PPK, but ppk = required");
 }
 
+/* libreswan's order of IntAuth's parts: both ends must have it so, a pre-shared key is not
+ * concerned, and nothing is without IKE_INTERMEDIATE. */
+static void libreswan_int_auth(struct sim *sim)
+{
+	for (unsigned i = 0; i < 8 && !sim->failed; i++) {
+		struct sim *one = sim_new(i + 1, sim->trace);
+		struct sim_wish a = config_usual;
+		const bool both = (i & 1) != 0, psk = (i & 2) != 0, plain = (i & 4) != 0;
+		a.auth = psk ? SIM_PSK : SIM_ED25519;
+		a.ike = plain ? a.ike : "aes128gcm-prfsha256-x25519+mlkem512";
+		a.int_auth = IKE_INT_AUTH_LIBRESWAN;
+		struct sim_wish b = config_mirror(&a);
+		b.int_auth = both ? IKE_INT_AUTH_LIBRESWAN : IKE_INT_AUTH_RFC;
+		meet(one, &a, &b);
+		script_expect(one, (peer_sa(A(one)) != NULL) == (both || psk || plain),
+			      "wrongly judged");
+		if (one->failed)
+			sim_fail(sim, "variant %u: %s", i, one->reason);
+		sim_free(one);
+	}
+}
+
 const struct script scripts_ppk[] = {
+    {"libreswan-int-auth", libreswan_int_auth},
     {"rfc8784-rfc9867-meetings-by-psk", by_psk},
     {"rfc8784-rfc9867-meetings-by-signature", by_signature},
     {"rfc8784-rfc9867-meetings-with-mlkem", with_mlkem},

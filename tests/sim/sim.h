@@ -208,6 +208,7 @@ struct sim_wish {
 	enum ike_childless childless;
 	enum ike_downgrade downgrade;
 	enum ike_transport transport;
+	enum ike_int_auth int_auth;
 	const char *psk; /* NULL: the usual one */
 	struct {
 		enum ike_ppk_policy policy;

@@ -112,17 +112,27 @@ static enum err chain_peers(struct ike *ike, struct ike_sa *sa, bool request,
 	return chain(ike, sa, request, in->octets, in->sk.first, flags, in->sk.inner);
 }
 
-struct bytes intermediate_auth(const struct ike_sa *sa, uint8_t out[INT_AUTH_MAX])
+static struct bytes int_auth(const struct ike_sa *sa, const uint8_t *first, const uint8_t *second,
+			     uint8_t out[INT_AUTH_MAX])
 {
-	const struct ike_setup *s = sa->setup;
 	struct writer w = writer_of(out, INT_AUTH_MAX);
 
-	if (!s->has_int_auth_i)
+	if (!sa->setup->has_int_auth_i)
 		return (struct bytes){0};
-	writer_bytes(&w, bytes_of(s->int_auth_i, sa->suite.prf->out_len));
-	writer_bytes(&w, bytes_of(s->int_auth_r, sa->suite.prf->out_len));
-	writer_u32(&w, s->auth_message_id);
+	writer_bytes(&w, bytes_of(first, sa->suite.prf->out_len));
+	writer_bytes(&w, bytes_of(second, sa->suite.prf->out_len));
+	writer_u32(&w, sa->setup->auth_message_id);
 	return writer_bytes_so_far(&w);
+}
+
+struct bytes intermediate_auth(const struct ike_sa *sa, uint8_t out[INT_AUTH_MAX])
+{
+	return int_auth(sa, sa->setup->int_auth_i, sa->setup->int_auth_r, out);
+}
+
+struct bytes intermediate_auth_swapped(const struct ike_sa *sa, uint8_t out[INT_AUTH_MAX])
+{
+	return int_auth(sa, sa->setup->int_auth_r, sa->setup->int_auth_i, out);
 }
 
 bool intermediate_missing(const struct ike_sa *sa)

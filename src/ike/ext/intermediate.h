@@ -18,5 +18,7 @@ void intermediate_request(struct ike *ike, struct ike_sa *sa);
 bool intermediate_missing(const struct ike_sa *sa);
 /* What AUTH covers beside the octets of RFC 7296 2.15; empty when there was no such exchange. */
 struct bytes intermediate_auth(const struct ike_sa *sa, uint8_t out[INT_AUTH_MAX]);
+/* The same as libreswan has it in what a responder signs: IntAuth_r comes first there. */
+struct bytes intermediate_auth_swapped(const struct ike_sa *sa, uint8_t out[INT_AUTH_MAX]);
 
 #endif

@@ -17,7 +17,8 @@ static const char text[] =
     "  key = k.pem ca = ca.pem\n"
     "  child n { local-ts = { 10.1.0.0/24, 10.4.0.0/24 } remote-ts = 10.2.0.0/24 }\n"
     "  child m { local-ts = 10.1.0.0/24 remote-ts = 10.3.0.0/24 } }\n"
-    "secret \"a\" \"b\" { psk-file = p.psk }\n";
+    "secret \"a\" \"b\" { psk-file = p.psk }\n"
+    "ppk \"x\" { ppk-file = q.ppk }\n";
 
 static void make(struct config *c, struct files *f)
 {
@@ -32,6 +33,8 @@ static void make(struct config *c, struct files *f)
 	assert_int_equal(files_add(f, "k.pem", true, mem_copy(BYTES_LITERAL("PRIVATE")), 7),
 			 ERR_NONE);
 	assert_int_equal(files_add(f, "p.psk", true, mem_copy(BYTES_LITERAL("HUSH")), 4), ERR_NONE);
+	assert_int_equal(files_add(f, "q.ppk", true, mem_copy(BYTES_LITERAL("QUIET")), 5),
+			 ERR_NONE);
 }
 
 static void unmake(struct config *c, struct files *f)
@@ -54,6 +57,7 @@ static void the_ike_process_gets_no_secret(void **state)
 			 ERR_NONE);
 	assert_null(memmem(out, n, "PRIVATE", 7));
 	assert_null(memmem(out, n, "HUSH", 4));
+	assert_null(memmem(out, n, "QUIET", 5));
 	assert_int_equal(bundle_read(BUNDLE_IKE, bytes_of(out, n), &back, &files, &keys), ERR_NONE);
 	assert_true(bytes_equal(keys, BYTES_LITERAL("INFOS")));
 	assert_string_equal(back.name, "t.conf");
@@ -89,7 +93,9 @@ static void the_keys_process_gets_nothing_else(void **state)
 			 ERR_NONE);
 	assert_int_equal(back.n_connections, 0);
 	assert_int_equal(back.sections->kind, SECTION_SECRET);
-	assert_null(back.sections->next);
+	assert_int_equal(back.sections->next->kind, SECTION_PPK);
+	assert_null(back.sections->next->next);
+	assert_non_null(files_find(&files, "q.ppk"));
 	assert_true(files_find(&files, "k.pem")->secret);
 	assert_non_null(files_find(&files, "p.psk"));
 	unmake(&back, &files);

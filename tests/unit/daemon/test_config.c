@@ -16,7 +16,8 @@
 #define WORDS                                                                                      \
 	"local, remote, remote-port, transport, remote-tcp-port, local-id, remote-id, auth, "      \
 	"cert, key, ca, crl, revocation, remote-pubkey, "                                          \
-	"always-send-cert, weak-signatures, downgrade-prevention, ike, rekey, reauth, dpd, "       \
+	"always-send-cert, weak-signatures, downgrade-prevention, ppk, ppk-id, ppk-exchange, "     \
+	"ppk-numbers, int-auth, ike, rekey, reauth, dpd, "                                         \
 	"retransmits, retry, keepalive, childless, encap, unique, child"
 #define SELECTOR                                                                                   \
 	"a prefix (without host bits), an address or a range, and if need be a protocol and "      \
@@ -42,7 +43,7 @@ static const struct mistake mistakes[] = {
      {"t.conf:1: word \"connection\": expected \"{\" after it and its name"}},
     {"connection = a\n", {"t.conf:1: word \"connection\": expected a name after it"}},
     {"\n\nconection a {\n}\n",
-     {"t.conf:3: word \"conection\": expected one of connection, secret or daemon"}},
+     {"t.conf:3: word \"conection\": expected one of connection, secret, ppk or daemon"}},
     {"connection a {\n# a comment\n/* and\nanother */ locl = 10.0.0.1\n}\n",
      {"t.conf:4: word \"locl\": expected one of " WORDS}},
     {"connection a {\n local 10.0.0.1\n}\n", {"t.conf:2: word \"local\": expected \"=\" after it"}},
@@ -174,6 +175,24 @@ static const struct mistake mistakes[] = {
     {"secret { psk-file = x }", {"t.conf:1: word \"secret\": expected a name after it"}},
     {"secret \"a\" { psk = \"hush\" }",
      {"t.conf:1: word \"psk\": expected psk-file = \"FILE\": keys stay out of this file"}},
+    /* PPKs. */
+    {"ppk \"a+b/c=\" { ppk-file = x }\nconnection a {\n" MINIMAL "ppk = required\n"
+     "ppk-id = { \"a+b/c=\", other }\n}",
+     {NULL}},
+    {"connection a {\n" MINIMAL "ppk = optional\n}",
+     {"t.conf:6: word \"optional\": expected for ppk one of never, allow, required"}},
+    {"connection a {\n" MINIMAL "ppk = allow\n}",
+     {"t.conf:6: word \"allow\": expected \"ppk-id = ...\" beside it in connection \"a\""}},
+    {"connection a {\n" MINIMAL "ppk-id = x\n}",
+     {"t.conf:6: word \"ppk-id\": expected only with ppk = allow or required"}},
+    {"connection a {\n" MINIMAL "ppk = allow ppk-id = { 1, 2, 3, 4, 5, 6, 7, 8, 9 }\n}",
+     {"t.conf:6: word \"9\": expected at most 8 in ppk-id"}},
+    {"ppk \"a\" { ppk-file = x }\nppk \"a\" { ppk-file = y }",
+     {"t.conf:2: word \"a\": expected another identity: a ppk of this one ends in line 1"}},
+    {"ppk \"a b\" { ppk-file = x }",
+     {"t.conf:1: word \"a b\": expected 1 to 128 characters without blanks"}},
+    {"ppk \"a\" {\n}",
+     {"t.conf:2: word \"}\": expected \"ppk-file = ...\" before the end of ppk \"a\""}},
     {"secret \"a\" {\n}",
      {"t.conf:2: word \"}\": expected \"psk-file = ...\" before the end of secret \"a\""}},
     {"secret \"a\" { psk-file = \"\" }",
