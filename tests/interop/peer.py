@@ -22,8 +22,17 @@ class Tunnel:
     raw_esp: bool = True
     fragmentation: bool = True
     childless: str = "allow"  # or prefer: the IKE SA comes up without a Child SA (RFC 6023)
+    ppk: str = "never"  # or allow, required, unknown: allow, but each end has one of its own
     connection: str = "office"
     child: str = "net"
+
+
+    def ppk_key(self):
+        """(identity, key) of the PPK of this end, or None."""
+        if self.ppk == "never":
+            return None
+        own = f"-{self.local.name}" if self.ppk == "unknown" else ""
+        return f"ppk{own}@example.org", f"a post-quantum key of 36 octets or so{own}"
 
 
 class Peer:
@@ -59,7 +68,7 @@ class Peer:
     def status(self):
         """{"ike": a value that a rekey of the IKE SA changes, or None when there is none,
         "child": likewise, "ikes": how many are established, "children": how many are installed,
-        "own_ke": the Child SA had a key exchange of its own}"""
+        "own_ke": the Child SA had a key exchange of its own, "ppk": a PPK is in its keys}"""
         raise NotImplementedError
 
     def stop(self):

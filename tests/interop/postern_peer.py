@@ -18,13 +18,19 @@ class Postern(Peer):
             cert, key = t.certs[t.local.id]
             files = {"own.pem": (cert, 0o644), "own.key": (key, 0o600),
                      "ca.pem": (t.certs["ca"], 0o644)}
+        ppk = []
+        if t.ppk_key():
+            name, key = t.ppk_key()
+            ppk = [f"ppk = {'allow' if t.ppk == 'unknown' else t.ppk}", f'ppk-id = "{name}"']
+            secret += f'\nppk "{name}" {{ ppk-file = "office.ppk" }}'
+            files["office.ppk"] = (key, 0o600)
         config = "\n".join([
             f"connection {t.connection} {{",
             f"    local  = {postern.quote(t.local.address)}",
             f"    remote = {postern.quote(t.remote.seen)}",
             f'    local-id  = "{t.local.id}"',
             f'    remote-id = "{t.remote.id}"',
-            *(f"    {line}" for line in auth),
+            *(f"    {line}" for line in auth + ppk),
             f'    ike = "{t.ike}"',
             f"    encap = {'no' if t.raw_esp else 'yes'}",
             f"    childless = {t.childless}",
@@ -59,6 +65,7 @@ class Postern(Peer):
         ike = self.daemon.ike_spis(t.connection)
         ke = t.esp.split("-")[-1]
         return {"ike": ike if any(ike) else None,
+                "ppk": up and self.daemon.sa(t.connection).get("ppk") == "RFC 8784",
                 "own_ke": ke in self.daemon.child(t.connection, t.child).get("algorithms", ""),
                 "child": self.daemon.spis(t.connection, t.child) if up else None,
                 "ikes": 1 if any(ike) else 0, "children": 1 if up else 0}

@@ -53,10 +53,12 @@ SUITES = {
 # udp puts ESP into UDP even without a NAT. mtu is that of the wire between the gateways. whole: the
 # peer does not support fragmentation by IKE (RFC 7383), so large messages are fragmented by IP;
 # IKE_SA_INIT is whenever it is large. childless: the initiator begins without a Child SA (RFC 6023).
+# ppk: both ends have a PPK (RFC 8784) by this policy; "unknown": they have different ones, and may do
+# without.
 # both: only `make interop` runs it, in both roles.
 Scenario = collections.namedtuple("Scenario",
-                                  "name auth suite outer inner nat udp mtu whole childless both",
-                                  defaults=(4, 4, "", False, 1500, False, False, False))
+                                  "name auth suite outer inner nat udp mtu whole childless both ppk",
+                                  defaults=(4, 4, "", False, 1500, False, False, False, "never"))
 SCENARIOS = [
     Scenario("psk-gcm256", "psk", "gcm256"),
     Scenario("psk-gcm128", "psk", "gcm128"),
@@ -87,6 +89,11 @@ SCENARIOS = [
     Scenario("only-mlkem768-1280", "rsa", "only-mlkem768", mtu=1280, whole=True, both=True),
     Scenario("only-mlkem1024", "psk", "only-mlkem1024", outer=6, inner=6, whole=True),
     Scenario("childless", "psk", "mlkem", childless=True),
+    Scenario("ppk-required", "psk", "gcm128", ppk="required"),
+    Scenario("ppk-allow", "ecdsa", "mlkem", ppk="allow"),
+    Scenario("ppk-required-both", "ecdsa", "gcm256", ppk="required", both=True),
+    Scenario("ppk-allow-both", "psk", "gcm128", ppk="allow", both=True),
+    Scenario("ppk-unknown", "psk", "gcm256", ppk="unknown", both=True),
     Scenario("childless-1280", "rsa", "mlkem-twice", mtu=1280, childless=True, both=True),
 ]
 KINDS = {"postern": Postern, "strongswan": StrongSwan}
@@ -115,7 +122,8 @@ def peers(lab, s, scenario, initiator, responder):
                                       [getattr(here, net)], [getattr(there, net)], made,
                                       raw_esp=not (scenario.udp or scenario.nat),
                                       fragmentation=not scenario.whole,
-                                      childless=childless if scenario.childless else "allow"))
+                                      childless=childless if scenario.childless else "allow",
+                                      ppk=scenario.ppk))
 
 
 def rekeyed(i, r, by, what):
@@ -148,6 +156,8 @@ def run_scenario(lab, scenario, initiator, responder):
         expect(peer.status()["own_ke"] == scenario.childless,
                f"{peer.name}: the first Child SA has {'no' if scenario.childless else 'a'} key "
                "exchange of its own")
+        expect(peer.status()["ppk"] == (scenario.ppk in ("allow", "required")),
+               f"{peer.name}: the use of the PPK is {peer.status()['ppk']}")
     s.a.lan.ping(hosts[1], check=True)
     s.b.lan.ping(hosts[0], check=True)
     row["ping"] = "yes"

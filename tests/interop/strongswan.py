@@ -110,6 +110,13 @@ charon-systemd {{
             local, remote = "auth = pubkey\n      certs = own.pem", \
                             "auth = pubkey\n      cacerts = ca.pem"
             secrets = ""
+        ppk = ""
+        if t.ppk_key():
+            name, key = t.ppk_key()
+            # As responder with a ppk_id it takes no other, and does not go on without.
+            own = "" if t.ppk == "unknown" and t.local.name == "b" else f"ppk_id = {name}"
+            ppk = f"{own}\n    ppk_required = {'yes' if t.ppk == 'required' else 'no'}"
+            secrets += f'secrets {{\n  ppk-1 {{\n    id-1 = {name}\n    secret = "{key}"\n  }}\n}}\n'
         return f"""connections {{
   {t.connection} {{
     version = 2
@@ -120,6 +127,7 @@ charon-systemd {{
     dpd_delay = 30s
     send_cert = always
     childless = {t.childless}
+    {ppk}
     fragmentation = {'yes' if t.fragmentation else 'no'}
     local {{
       id = {t.local.id}
@@ -176,9 +184,11 @@ charon-systemd {{
         """The newest established IKE SA and its newest installed Child SA, as Peer.status()."""
         ikes = read_sas(self.swanctl("--list-sas", "--raw").stdout, self.tunnel.connection)
         ikes = [s for s in ikes if s.get("state") == "ESTABLISHED"]
-        result = {"ike": None, "child": None, "ikes": len(ikes), "children": 0}
+        result = {"ike": None, "child": None, "ikes": len(ikes), "children": 0,
+                  "ppk": False}
         for ike in ikes:
             result["ike"] = (ike["initiator-spi"], ike["responder-spi"])
+            result["ppk"] = ike.get("ppk") == "yes"
             for child in ike.get("child-sas", {}).values():
                 if child.get("state") == "INSTALLED":
                     result["children"] += 1
