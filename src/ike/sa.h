@@ -70,6 +70,7 @@ struct ike_setup {
 	uint16_t noted_error;
 	bool transcript_sent;          /* our IKE_SA_INIT announces downgrade prevention */
 	struct credential_hints hints; /* what the peer can check */
+	bool methods_promised;         /* responder: we said that ours comes in IKE_INTERMEDIATE */
 	bool methods_sent;             /* SUPPORTED_AUTH_METHODS, ours */
 	const struct ike_credential *credential; /* of config, that signs; NULL: none yet */
 	/* IKE_INTERMEDIATE (ext/intermediate.c): the chains of RFC 9242 3.3.2 */

@@ -227,6 +227,41 @@ static struct credential_hints *hints_of_a(struct sim *sim)
 	return NULL;
 }
 
+/* The responder has an empty list in IKE_SA_INIT and no key exchange wants IKE_INTERMEDIATE: one is
+ * made for the list (RFC 9593 3.1), and AUTH covers it. */
+static void announced_in_an_exchange_of_its_own(struct sim *sim)
+{
+	struct script_filter f = {.exchange = EXCHANGE_IKE_INTERMEDIATE};
+	struct credential_hints *h;
+
+	begin(sim, config_usual.ike, IKE_TRANSPORT_UDP);
+	forget(A(sim));
+	has(sim, A(sim), "ecdsa-p256", true);
+	has(sim, A(sim), "mldsa44", true);
+	script_drop(sim, &f);
+	h = hints_of_a(sim);
+	if (h == NULL)
+		return;
+	/* The same list but for ECDSA, so that it can be told that this one counts. */
+	*h = (struct credential_hints){.hashes = h->hashes, .promised = true};
+	for (size_t i = 0; i < 2; i++) {
+		LIST_EACH (&sim->peers[i]->ike->sa_list, node) {
+			struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, all);
+			sa->intermediate = true;
+			if (i == 1) {
+				sa->setup->methods_promised = true;
+				sa->setup->methods_sent = false;
+			}
+		}
+	}
+	public_key_free(B(sim)->conns[0]->remote_auth.keys[1]);
+	B(sim)->conns[0]->remote_auth.keys[1] = B(sim)->conns[0]->remote_auth.keys[2];
+	B(sim)->conns[0]->remote_auth.n_keys = 2;
+	sim_run_until(sim, script_at_rest, MINUTE);
+	script_expect(sim, f.seen == 1, "not one IKE_INTERMEDIATE exchange");
+	expect_by(sim, "ml-dsa-44");
+}
+
 /* A peer that knows Identity, for Ed25519, but neither RFC 9593 nor ML-DSA. */
 static void classical_to_an_old_peer(struct sim *sim)
 {
@@ -391,6 +426,7 @@ const struct script scripts_signatures[] = {
     {"signature-announced-in-intermediate", pq_where_the_peer_announces_it},
     {"signature-announced-in-sa-init", pq_announced_in_ike_sa_init},
     {"signature-that-the-peer-announces", the_one_that_the_peer_announces},
+    {"signature-announced-in-its-own-exchange", announced_in_an_exchange_of_its_own},
     {"signature-classical-to-an-old-peer", classical_to_an_old_peer},
     {"signature-none-without-identity", nothing_to_a_peer_without_identity},
     {"signature-large", large_signature},

@@ -107,22 +107,25 @@ static void send_list(struct ike *ike, struct ike_sa *sa, struct message *m)
 
 static void methods_write(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m)
 {
+	struct ike_setup *s = sa->setup;
 	unsigned next;
 
 	switch (at) {
 	case AT_INIT_RESPONSE:
-		if (sa->intermediate && ike_suite_addke(&sa->suite, 0, &next) != NULL)
+		s->methods_promised =
+		    sa->intermediate && ike_suite_addke(&sa->suite, 0, &next) != NULL;
+		if (s->methods_promised)
 			message_notify(m, NOTIFY_SUPPORTED_AUTH_METHODS, (struct bytes){0});
 		else
 			send_list(ike, sa, m);
 		break;
 	case AT_INTERMEDIATE_REQUEST:
-		if (sa->setup->hints.promised && !sa->setup->methods_sent)
+		if (auth_methods_due(sa))
 			send_list(ike, sa, m);
 		break;
 	case AT_INTERMEDIATE_RESPONSE:
 	case AT_AUTH_REQUEST:
-		if (!sa->setup->methods_sent)
+		if (!s->methods_sent)
 			send_list(ike, sa, m);
 		break;
 	default:
@@ -154,7 +157,9 @@ void auth_methods_read(struct ike_sa *sa, const struct payloads *ps)
 
 bool auth_methods_due(const struct ike_sa *sa)
 {
-	return sa->setup->hints.promised && !sa->setup->methods_sent;
+	const struct ike_setup *s = sa->setup;
+
+	return (sa->initiator ? s->hints.promised : s->methods_promised) && !s->methods_sent;
 }
 
 const struct ike_extension ext_auth_methods = {

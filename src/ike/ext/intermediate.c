@@ -6,6 +6,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth.h"
+#include "ike/ext/auth_methods.h"
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/ppk_intermediate.h"
@@ -183,10 +184,11 @@ static void place_done(struct ike_sa *sa)
 }
 
 /* The next exchange: its additional key exchange, or NULL; `ppk`: it is the last one and holds
- * PPKs, alone where there is no key exchange (RFC 9867). */
+ * PPKs, alone where there is no key exchange (RFC 9867); `list`: there is neither, but it is made
+ * for the responder's list of authentication methods (RFC 9593 3.1). */
 struct due {
 	const struct ke_desc *ke;
-	bool last, ppk;
+	bool last, ppk, list;
 };
 
 static struct due due_next(const struct ike_sa *sa)
@@ -196,6 +198,7 @@ static struct due due_next(const struct ike_sa *sa)
 
 	d.last = d.ke == NULL || ike_suite_addke(&sa->suite, next, &after) == NULL;
 	d.ppk = d.last && ppk_intermediate_due(sa);
+	d.list = d.ke == NULL && !d.ppk && sa->intermediate && auth_methods_due(sa);
 	return d;
 }
 
@@ -253,7 +256,7 @@ void intermediate_run(struct ike *ike, struct ike_sa *sa)
 		return;
 	}
 	if (due.ke == NULL) {
-		if (due.ppk)
+		if (due.ppk || due.list)
 			request_build(ike, sa, NULL);
 		else
 			auth_start(ike, sa);
@@ -506,7 +509,8 @@ void intermediate_request(struct ike *ike, struct ike_sa *sa)
 	struct ike_job *job;
 
 	sa->setup->ppk.asked = ppk_intermediate_asked(sa, &in->sk.payloads);
-	if (!sa->intermediate || (due.ke == NULL && !(due.ppk && sa->setup->ppk.asked))) {
+	if (!sa->intermediate ||
+	    (due.ke == NULL && !due.list && !(due.ppk && sa->setup->ppk.asked))) {
 		refuse(ike, sa, "none is due");
 		return;
 	}
