@@ -35,29 +35,6 @@ struct ike_conn *ike_conn_find(struct ike *ike, const char *name)
 	return node == NULL ? NULL : CONTAINER_OF(node, struct ike_conn, by_name);
 }
 
-static bool path_fits(const struct ike_connection *c, const struct path *path)
-{
-	/* RFC 9329 2: TCP is not negotiated, it is configured. */
-	if (path->stream != 0 && c->transport == IKE_TRANSPORT_UDP)
-		return false;
-	if (!addr_is_any(&c->local) && !addr_equal(&c->local, &path->local.addr))
-		return false;
-	return addr_is_any(&c->remote) || addr_equal(&c->remote, &path->remote.addr);
-}
-
-struct ike_conn *ike_conn_match_path(struct ike *ike, const struct path *path,
-				     struct ike_conn *after)
-{
-	struct list *node = after == NULL ? ike->conn_list.next : after->all.next;
-
-	for (; node != &ike->conn_list; node = node->next) {
-		struct ike_conn *conn = CONTAINER_OF(node, struct ike_conn, all);
-		if (path_fits(conn->config, path))
-			return conn;
-	}
-	return NULL;
-}
-
 void ike_conn_state(struct ike *ike, struct ike_conn *conn, enum ike_state state,
 		    const char *format, ...)
 {
@@ -244,6 +221,7 @@ void ike_conn_free(struct ike *ike, struct ike_conn *conn)
 {
 	deadline_drop(&ike->deadlines, &conn->timer.deadline);
 	table_remove(&ike->conns, &conn->by_name);
+	conn_match_remove(ike, conn);
 	list_remove(&conn->all);
 	ike_connection_release(conn->config);
 	mem_free(conn);
@@ -265,6 +243,10 @@ static struct ike_conn *conn_new(struct ike *ike, struct ike_connection *c)
 
 	if (conn == NULL)
 		return NULL;
+	if (conn_match_set(ike, conn, &c->remote)) {
+		mem_free(conn);
+		return NULL;
+	}
 	conn->config = ike_connection_hold(c);
 	conn->timer.fire = conn_fire;
 	list_init(&conn->sas);
@@ -310,6 +292,8 @@ enum err ike_connection_set(struct ike *ike, struct ike_connection *c, uint64_t 
 		conn = conn_new(ike, c);
 		if (conn == NULL)
 			return ERR_NO_MEMORY;
+	} else if (conn_match_set(ike, conn, &c->remote)) {
+		return ERR_NO_MEMORY;
 	} else {
 		struct ike_connection *old = conn->config;
 		keep = ike_connection_same(old, c) &&

@@ -93,7 +93,7 @@ static enum err tables_init(struct ike *ike)
 		if (e)
 			return e;
 	}
-	return ERR_NONE;
+	return conn_match_init(ike);
 }
 
 struct ike *ike_new(const struct ike_settings *settings, const struct ike_callbacks *callbacks)
@@ -138,6 +138,7 @@ void ike_free(struct ike *ike)
 	table_clear(&ike->half_open);
 	table_clear(&ike->callers);
 	table_clear(&ike->conns);
+	table_clear(&ike->remotes);
 	table_clear(&ike->children);
 	table_clear(&ike->handles);
 	table_clear(&ike->streams);

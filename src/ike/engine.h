@@ -31,6 +31,9 @@ struct ike_bucket {
 struct ike_conn {
 	struct table_node by_name;
 	struct list all;
+	struct list of_remote;
+	struct ike_remote *remote;     /* conn_match.c */
+	uint64_t order;                /* of the configuration, as far as it came to us */
 	struct ike_connection *config; /* held */
 	struct list sas;               /* ike_sa.of_conn; also those that are being replaced */
 	struct ike_timer timer;        /* the next attempt */
@@ -65,6 +68,8 @@ struct ike {
 	struct table children; /* every Child SA by spi_in */
 	struct table handles;  /* the same by handle */
 	struct table streams;  /* ext/tcp.h */
+	struct table remotes;  /* conn_match.c */
+	uint64_t conn_order;
 	uint32_t next_stream;
 	struct list conn_list;
 	struct list sa_list;
@@ -113,6 +118,11 @@ bool ike_may_answer_unprotected(struct ike *ike);
 /* conn.c */
 void ike_conn_free(struct ike *ike, struct ike_conn *conn);
 struct ike_conn *ike_conn_find(struct ike *ike, const char *name);
+/* conn_match.c: the peer's address of a connection, also when it changes; ERR_NO_MEMORY: nothing
+ * has changed. */
+enum err conn_match_init(struct ike *ike);
+enum err conn_match_set(struct ike *ike, struct ike_conn *conn, const struct addr *remote);
+void conn_match_remove(struct ike *ike, struct ike_conn *conn);
 /* The first connection, from `after` on (NULL: from the start), that a peer at this path may use.
  */
 struct ike_conn *ike_conn_match_path(struct ike *ike, const struct path *path,
