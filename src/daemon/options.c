@@ -161,6 +161,12 @@ static const struct config_option options[] = {
      "IKE_AUTH (RFC 8784), which protects the Child SAs and the IKE SAs that follow by rekeying, "
      "with the first of ppk-id; or auto, by the former where the peer can.",
      CONNECTION(ppk.exchange)},
+    {SECTION_CONNECTION, "ppk-rekey", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "Mix a PPK in again at every rekey and in every further Child SA (RFC 9867), with a Postern "
+     "at "
+     "the other end that does so too. The formulas are our own choice: no other implementation has "
+     "this.",
+     CONNECTION(ppk.rekey)},
     {SECTION_CONNECTION, "ppk-numbers", OPTION_WORD, false, false, "iana", 0, 0, ppk_numbers_words,
      "The notify numbers of RFC 9867: those of IANA, or those of libreswan 5.2 and 5.3.",
      CONNECTION(ppk.numbers)},

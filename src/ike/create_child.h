@@ -25,6 +25,8 @@ struct create_secrets {
 	uint8_t *p;
 	size_t first_len;
 	size_t len;
+	uint8_t ppk_d[PRF_MAX]; /* what takes SK_d's place (ext/ppk_child.h) */
+	size_t ppk_d_len;       /* 0: nothing does */
 };
 
 void create_secrets_clear(struct create_secrets *s);
@@ -50,6 +52,8 @@ struct create_state {
 	uint32_t deleted[CREATE_DELETED_MAX];
 	size_t n_deleted;
 	struct create_secrets secrets;
+	struct ike_ppk_work *ppk_offer; /* owned, erased; NULL: none is offered */
+	struct ike_ppk ppk_taken;
 	/* RFC 9370: where the next additional key exchange is looked for, and what ties it to this
 	 */
 	unsigned addke_place;
@@ -64,6 +68,7 @@ struct create_pending {
 	uint8_t link[CREATE_LINK_LEN];
 	unsigned addke_place;
 	struct create_secrets secrets;
+	struct ike_ppk ppk_taken; /* id_len 0: none */
 	uint8_t nonce_i[NONCE_MAX];
 	size_t nonce_i_len;
 	uint64_t ike_spi; /* IKE rekey: our SPI of the new SA */

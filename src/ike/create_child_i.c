@@ -9,6 +9,7 @@
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/followup.h"
+#include "ike/ext/ppk_child.h"
 #include "ike/offer.h"
 
 #define KE_TRIES_MAX 3
@@ -21,6 +22,7 @@ void create_state_free(struct create_state *c)
 	ke_private_free(c->private);
 	mem_free(c->ke_value);
 	create_secrets_clear(&c->secrets);
+	mem_free_secret(c->ppk_offer, sizeof(*c->ppk_offer));
 	mem_free_secret(c, sizeof(*c));
 }
 
@@ -88,6 +90,7 @@ static void create_send(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 		child_draft_start(sa, &c->draft, t->child_index, c->child_spi);
 		child_offer_write(sa, &m, &c->draft, &o);
 	}
+	ppk_child_write(sa, &m, c);
 	ext_write(ike, sa, AT_CHILD_REQUEST, &m);
 	if (task_send(ike, sa, t, &m))
 		create_failed(ike, sa, t, "the request could not be built");
@@ -128,10 +131,43 @@ static const struct ke_desc *create_ke(const struct ike_sa *sa, const struct ike
 	return ike_offer_first_ke(ours);
 }
 
+/* The key exchange of the request, or the request itself when it has none. */
+static void create_generate(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
+{
+	struct ike_job *job;
+
+	if (t->create->ke == NULL) {
+		create_send(ike, sa, t);
+		return;
+	}
+	job = ike_job_new(IKE_JOB_KE_GENERATE);
+	if (job != NULL) {
+		job->ke = t->create->ke;
+		job->task = t->serial;
+		ike_random(ike, job->seed, sizeof(job->seed));
+	}
+	if (ike_job_submit(ike, sa, job, create_generated))
+		create_failed(ike, sa, t, "out of memory");
+}
+
+static void create_confirmed(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	struct ike_task *t = task_by_serial(sa, job->task);
+
+	if (t == NULL || t->create == NULL)
+		return;
+	if (job->result) {
+		create_failed(ike, sa, t, job->reason);
+		return;
+	}
+	ppk_child_confirmed(t->create, job);
+	create_generate(ike, sa, t);
+}
+
 void create_child_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 {
 	struct child_sa *old = NULL;
-	struct ike_job *job;
+	enum err e = ERR_NONE;
 
 	if (t->kind == TASK_CHILD_REKEY) {
 		old = child_find(ike, t->child_spi);
@@ -160,17 +196,9 @@ void create_child_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 	t->create->ike_spi = sa_new_spi(ike);
 	t->create->child_spi = child_new_spi(ike);
 	t->create->ke = create_ke(sa, t, old);
-	if (t->create->ke == NULL) {
-		create_send(ike, sa, t);
-		return;
-	}
-	job = ike_job_new(IKE_JOB_KE_GENERATE);
-	if (job != NULL) {
-		job->ke = t->create->ke;
-		job->task = t->serial;
-		ike_random(ike, job->seed, sizeof(job->seed));
-	}
-	if (ike_job_submit(ike, sa, job, create_generated))
+	if (!ppk_child_confirm(ike, sa, t, create_confirmed, &e))
+		create_generate(ike, sa, t);
+	else if (e)
 		create_failed(ike, sa, t, "out of memory");
 }
 
@@ -314,8 +342,32 @@ static void ike_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 	rekey_ike_settle(ike, sa, fresh, c);
 }
 
+static void create_mixed(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	struct ike_task *t = task_by_serial(sa, job->task);
+
+	if (t == NULL || t->create == NULL)
+		return;
+	if (job->result) {
+		create_failed(ike, sa, t, job->reason);
+		return;
+	}
+	ppk_child_mixed(job, &t->create->secrets);
+	if (sa->state == SA_DELETING && t->kind != TASK_IKE_REKEY)
+		task_done(ike, sa, t);
+	else
+		create_complete(ike, sa, t);
+}
+
 void create_complete(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 {
+	enum err e = ERR_NONE;
+
+	if (ppk_child_mix(ike, sa, t, create_mixed, &e)) {
+		if (e)
+			create_failed(ike, sa, t, "out of memory");
+		return;
+	}
 	if (t->kind == TASK_IKE_REKEY)
 		ike_complete(ike, sa, t);
 	else
@@ -394,6 +446,8 @@ static enum err answer_read(struct ike_sa *sa, struct ike_task *t, const struct 
 	*reason = "the link to the next key exchange is broken";
 	if (followup_link_read(c, ps))
 		return ERR_SYNTAX;
+	if (ppk_child_answer(sa, c, ps, reason))
+		return ERR_AUTH;
 	if (chosen == NULL) {
 		*ke = (struct ke_part){0};
 		return ERR_NONE;
@@ -457,7 +511,7 @@ void create_child_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 		return;
 	}
 	if (ke.method == KE_NONE)
-		child_complete(ike, sa, t);
+		create_complete(ike, sa, t);
 	else
 		create_finish(ike, sa, t, &ke);
 }

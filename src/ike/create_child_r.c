@@ -7,6 +7,7 @@
 #include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/followup.h"
+#include "ike/ext/ppk_child.h"
 #include "wire/sa.h"
 
 static void refuse(struct ike *ike, struct ike_sa *sa, uint16_t notify, const char *why)
@@ -227,6 +228,13 @@ static void ike_made(struct ike *ike, struct ike_sa *sa, struct ike_sa *fresh)
 	sa_schedule(ike, fresh);
 }
 
+/* RFC 9867: which PPK is mixed in. */
+static void ppk_write(const struct create_pending *p, struct message *m)
+{
+	if (p->ppk_taken.id_len > 0)
+		ppk_answer_write(m, bytes_of(p->ppk_taken.id, p->ppk_taken.id_len));
+}
+
 static void ike_answer_write(const struct create_pending *p, struct message *m,
 			     const struct ke_desc *ke, struct bytes ke_value)
 {
@@ -257,8 +265,10 @@ static void make_and_answer(struct ike *ike, struct ike_sa *sa, uint8_t exchange
 		ke_payload_write(&m, ke, ke_value);
 	} else if (p->of_ike) {
 		ike_answer_write(p, &m, ke, ke_value);
+		ppk_write(p, &m);
 	} else {
 		child_answer_write(&m, &p->request, &o);
+		ppk_write(p, &m);
 	}
 	ext_write(ike, sa, AT_CHILD_RESPONSE, &m);
 	if (sa_respond(ike, sa, &m)) {
@@ -298,6 +308,7 @@ static void answer_and_wait(struct ike *ike, struct ike_sa *sa, const struct ke_
 	else
 		child_answer_write(&m, &p->request, &o);
 	followup_link_write(ike, p, &m);
+	ppk_write(p, &m);
 	ext_write(ike, sa, AT_CHILD_RESPONSE, &m);
 	note_rival(sa, p, 0, 0);
 	sa->pending = NULL;
@@ -464,12 +475,20 @@ static bool is_ike_proposal(struct bytes body)
 	return sa_proposal_next(&r, &p) && p.protocol == PROTOCOL_IKE;
 }
 
+static void ppk_looked(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	if (sa->inbound == NULL)
+		return;
+	ppk_child_found(ike, sa, job);
+	create_child_request(ike, sa);
+}
+
 void create_child_request(struct ike *ike, struct ike_sa *sa)
 {
 	struct create_request q = {.ps = &sa->inbound->sk.payloads};
 	struct notify_part n;
 
-	if (!pieces_read(ike, sa, &q))
+	if (!pieces_read(ike, sa, &q) || ppk_child_look(ike, sa, ppk_looked))
 		return;
 	const bool of_ike = is_ike_proposal(payloads_find(q.ps, PAYLOAD_SA)->body);
 	/* RFC 7296 2.25.2 */
@@ -497,6 +516,13 @@ void create_child_request(struct ike *ike, struct ike_sa *sa)
 	memcpy(sa->pending->nonce_i, q.nonce.p, q.nonce.n);
 	sa->pending->nonce_i_len = q.nonce.n;
 	sa->pending->request.prefer = -1;
+	if (!ppk_child_take(sa, sa->pending)) {
+		refuse(ike, sa, NOTIFY_NO_PROPOSAL_CHOSEN,
+		       "it has no PPK of ours, and ppk = required");
+		create_pending_free(sa->pending);
+		sa->pending = NULL;
+		return;
+	}
 	if (of_ike) {
 		ike_request(ike, sa, &q);
 		return;

@@ -10,7 +10,7 @@
 #include "ike/exchanges.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
-#include "ike/ext/ppk.h"
+#include "ike/ext/ppk_child.h"
 #include "ike/ext/tcp.h"
 #include "ike/impair.h"
 #include "ike/task.h"
@@ -217,6 +217,7 @@ void ike_inbound_free(struct ike_inbound *in)
 		*in->counted -= in->len;
 	/* Decrypted payloads may hold identities and configuration. */
 	mem_free_secret(in->octets, in->len);
+	mem_free_secret(in->ppk, sizeof(*in->ppk));
 	mem_free(in);
 }
 

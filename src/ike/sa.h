@@ -18,6 +18,7 @@
 struct ike_task;
 struct ike_reassembly;
 struct create_pending;
+struct ppk_found;
 struct ike_exchanges;
 
 enum sa_state {
@@ -108,6 +109,7 @@ struct ike_inbound {
 	size_t *counted;         /* where its octets count while nobody is authenticated, or NULL */
 	size_t datagrams;        /* octets of those that it came in, */
 	uint64_t began;          /* and when the first of them came */
+	struct ppk_found *ppk;   /* of a CREATE_CHILD_SA request (ext/ppk_child.h); owned */
 	struct ike_sk_opened sk; /* sk.payloads: the inner ones; spans into octets */
 };
 

@@ -205,6 +205,7 @@ static void ppk_choose(struct scenario *sc)
 		    rng_chance(&sc->rng, 500) ? IKE_PPK_ALLOW : IKE_PPK_REQUIRED;
 		sc->wish[i].ppk.ids = ids[pick][i];
 	}
+	sc->wish[0].ppk.rekey = sc->wish[1].ppk.rekey = rng_chance(&sc->rng, 500);
 	sc->wish[0].ppk.exchange = sc->wish[1].ppk.exchange =
 	    pick > 0 ? IKE_PPK_INTERMEDIATE : (enum ike_ppk_exchange)some(sc, 0, 2);
 	if (pick == 0 && rng_chance(&sc->rng, 300))

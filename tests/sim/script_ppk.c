@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "ike/ext/ppk.h"
 #include "script.h"
 
@@ -337,6 +338,50 @@ static void rekeys(struct sim *sim)
 	}
 }
 
+/* RFC 9867 in CREATE_CHILD_SA: with the first PPK or with a fresh one, in IKE and Child SAs, also
+ * with additional key exchanges and losses; a PPK that only one end has fails the rekey alone. */
+static void fresh_ppks(struct sim *sim)
+{
+	for (unsigned i = 0; i < 16 && !sim->failed; i++) {
+		struct sim *one = sim_new(i + 1, sim->trace);
+		const bool wrong = i % 4 == 3, strictly = i % 4 == 2, pq = (i & 4) != 0;
+		struct script_filter f = {.exchange = EXCHANGE_CREATE_CHILD_SA,
+					  .response = (i & 8) != 0,
+					  .drop = i % 4 == 1 ? 1 : 0};
+		struct sim_wish a = strict(IKE_PPK_AUTO);
+		a.ppk.policy = strictly || wrong ? IKE_PPK_REQUIRED : IKE_PPK_ALLOW;
+		a.ppk.rekey = true;
+		if (pq) {
+			a.ike = "aes128gcm-prfsha256-x25519+mlkem512";
+			a.children[0].esp = "aes128gcm-x25519+mlkem512";
+		}
+		const struct sim_wish b = config_mirror(&a);
+		meet(one, &a, &b);
+		script_drop(one, &f);
+		/* Both take the old one for the first key, and B has another of the second name. */
+		if (wrong) {
+			mem_free((void *)(uintptr_t)A(one)->conns[0]->ppk.ids[0].p);
+			A(one)->conns[0]->ppk.ids[0] =
+			    bytes_of(mem_copy(BYTES_LITERAL("fresh")), 5);
+			keystore_add_ppk(A(one)->keys, BYTES_LITERAL("fresh"), BYTES_LITERAL("x"));
+		}
+		ike_rekey(A(one)->ike, "net", "one", peer_now(A(one)));
+		sim_run(one, 6 * SECOND);
+		ike_rekey(A(one)->ike, "net", NULL, peer_now(A(one)));
+		sim_run(one, 6 * SECOND);
+		one->hook = NULL;
+		const unsigned want = wrong ? 0 : 1;
+		script_expect(one,
+			      A(one)->events[IKE_EVENT_CHILD_REKEYED] == want &&
+				  A(one)->events[IKE_EVENT_SA_REKEYED] == want,
+			      wrong ? "rekeyed without the PPK" : "not rekeyed");
+		script_expect_tunnel(one);
+		if (one->failed)
+			sim_fail(sim, "variant %u: %s", i, one->reason);
+		sim_free(one);
+	}
+}
+
 /* One key for several peers: each has it, and each may be told apart by its credential alone. */
 static void group(struct sim *sim)
 {
@@ -466,6 +511,7 @@ const struct script scripts_ppk[] = {
     {"rfc9867-3.1-ppks-share-the-last-exchange", share_the_last},
     {"ppk-losses", losses},
     {"rfc8784-3-rekeys-mix-nothing-in", rekeys},
+    {"rfc9867-3.2-fresh-ppks", fresh_ppks},
     {"ppk-group", group},
     {"n7-ppk-skipped", skipped},
     {"n12-ppk-of-another-connection", another_connection},

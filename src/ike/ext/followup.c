@@ -17,7 +17,7 @@
 void create_secrets_clear(struct create_secrets *s)
 {
 	mem_free_secret(s->p, s->len);
-	*s = (struct create_secrets){0};
+	mem_erase(s, sizeof(*s));
 }
 
 enum err create_secrets_add(struct create_secrets *s, struct bytes secret)
@@ -40,7 +40,8 @@ enum err create_secrets_add(struct create_secrets *s, struct bytes secret)
 struct ke_secrets create_secrets_spans(const struct create_secrets *s)
 {
 	return (struct ke_secrets){bytes_of(s->p, s->first_len),
-				   bytes_of(s->p + s->first_len, s->len - s->first_len)};
+				   bytes_of(s->p + s->first_len, s->len - s->first_len),
+				   bytes_of(s->ppk_d, s->ppk_d_len)};
 }
 
 /* --- Initiator ------------------------------------------------------------------------------- */

@@ -85,13 +85,31 @@ bool ppk_intermediate_confirm(struct ike *ike, struct ike_sa *sa, auth_then *the
 	return true;
 }
 
+struct ike_ppk_work *ppk_job_offer(struct ike_job *job)
+{
+	struct ike_ppk_work *offer = job->ppk;
+
+	for (size_t i = 0; i < offer->n; i++)
+		memcpy(offer->ppks[i].confirmation, job->data + i * PPK_CONFIRMATION_LEN,
+		       PPK_CONFIRMATION_LEN);
+	job->ppk = NULL;
+	return offer;
+}
+
 void ppk_intermediate_confirmed(struct ike_sa *sa, struct ike_job *job)
 {
-	for (size_t i = 0; i < job->ppk->n; i++)
-		memcpy(job->ppk->ppks[i].confirmation, job->data + i * PPK_CONFIRMATION_LEN,
-		       PPK_CONFIRMATION_LEN);
-	sa->setup->ppk.offer = job->ppk;
-	job->ppk = NULL;
+	sa->setup->ppk.offer = ppk_job_offer(job);
+}
+
+bool ppk_offer_find(const struct ike_ppk_work *offer, struct bytes id, struct ike_ppk *out)
+{
+	for (size_t i = 0; i < offer->n; i++) {
+		if (!bytes_equal(bytes_of(offer->ppks[i].id, offer->ppks[i].id_len), id))
+			continue;
+		*out = offer->ppks[i];
+		return true;
+	}
+	return false;
 }
 
 enum err ppk_intermediate_answer(struct ike *ike, struct ike_sa *sa, const struct payloads *ps,
@@ -111,12 +129,8 @@ enum err ppk_intermediate_answer(struct ike *ike, struct ike_sa *sa, const struc
 		sa_log(ike, sa, LOG_WARN, "%s; going on without", why);
 		return ERR_NONE;
 	}
-	const struct bytes id = ppk_id_value(n.data);
-	for (size_t i = 0; i < p->offer->n; i++)
-		if (bytes_equal(bytes_of(p->offer->ppks[i].id, p->offer->ppks[i].id_len), id))
-			p->taken = p->offer->ppks[i];
 	snprintf(why, AUTH_WHY_MAX, "the peer takes a PPK that we did not offer");
-	return p->taken.id_len > 0 ? ERR_NONE : ERR_AUTH;
+	return ppk_offer_find(p->offer, ppk_id_value(n.data), &p->taken) ? ERR_NONE : ERR_AUTH;
 }
 
 static enum err mix(struct ike *ike, struct ike_sa *sa, struct ike_job *job, struct bytes sk_d,

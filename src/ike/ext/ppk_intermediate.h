@@ -37,6 +37,10 @@ void ppk_offers_read(const struct ike_sa *sa, const struct payloads *ps, struct 
 		     struct ike *ike);
 /* And writes them. */
 void ppk_offers_write(const struct ike_sa *sa, struct message *m, const struct ike_ppk_work *offer);
+/* The PPKs of a PPK_CONFIRM job with their confirmations, taken from it; owned. */
+struct ike_ppk_work *ppk_job_offer(struct ike_job *job);
+/* The one of this name among them. */
+bool ppk_offer_find(const struct ike_ppk_work *offer, struct bytes id, struct ike_ppk *out);
 void ppk_answer_write(struct message *m, struct bytes id);
 
 #endif

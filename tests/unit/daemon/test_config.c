@@ -17,7 +17,7 @@
 	"local, remote, remote-port, transport, remote-tcp-port, local-id, remote-id, auth, "      \
 	"cert, key, ca, crl, revocation, remote-pubkey, "                                          \
 	"always-send-cert, weak-signatures, downgrade-prevention, ppk, ppk-id, ppk-exchange, "     \
-	"ppk-numbers, int-auth, ike, rekey, reauth, dpd, "                                         \
+	"ppk-rekey, ppk-numbers, int-auth, ike, rekey, reauth, dpd, "                              \
 	"retransmits, retry, keepalive, childless, encap, unique, child"
 #define SELECTOR                                                                                   \
 	"a prefix (without host bits), an address or a range, and if need be a protocol and "      \
