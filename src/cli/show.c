@@ -293,6 +293,27 @@ static void dead_children(FILE *f, const json_t *o, bool colour)
 	}
 }
 
+/* What is over soon, or already. */
+static void expiries(FILE *f, const json_t *list, bool colour)
+{
+	char buf[SHOW_UNITS_MAX];
+	size_t i;
+	json_t *o;
+
+	json_array_foreach(list, i, o)
+	{
+		json_int_t left = number(o, "seconds");
+
+		if (!json_is_true(json_object_get(o, "soon")))
+			continue;
+		label(f, 2, "expiry");
+		(void)fprintf(f, "%s%s ", colour ? YELLOW : "", text(o, "what"));
+		show_text(f, text(o, "name"));
+		(void)fprintf(f, left > 0 ? " is over in %s%s\n" : " is over since %s%s\n",
+			      show_time(left > 0 ? left : -left, buf), colour ? PLAIN : "");
+	}
+}
+
 static void connection(FILE *f, const json_t *o, bool colour)
 {
 	char buf[SHOW_UNITS_MAX];
@@ -311,6 +332,7 @@ static void connection(FILE *f, const json_t *o, bool colour)
 	if (has(o, "retry_in"))
 		(void)fprintf(f, "  %-14sin %s\n", "next try",
 			      show_time(number(o, "retry_in"), buf));
+	expiries(f, json_object_get(o, "expiries"), colour);
 	if (json_array_size(sas) == 0) {
 		label(f, 2, "peer");
 		show_text(f, text(o, "remote_id"));

@@ -1,5 +1,6 @@
 /* A new configuration in the ike process: built at once, put in use when the parent says so. */
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/ikev2_numbers.h"
@@ -7,6 +8,7 @@
 #include "crypto/ke_pool.h"
 #include "daemon/build_private.h"
 #include "daemon/bundle.h"
+#include "daemon/expiry.h"
 #include "daemon/ike_private.h"
 
 static void answer(struct server *s, const struct errors *e)
@@ -110,6 +112,11 @@ static void keep_keys(struct server *s)
 	worker_keep(s->worker, m.d, m.n);
 }
 
+void warn_of_expiry(const struct server *s)
+{
+	expiry_warn(&s->process->log, s->built.connections, s->built.n, (int64_t)time(NULL));
+}
+
 void load_commit(struct server *s)
 {
 	size_t failed = 0;
@@ -138,6 +145,7 @@ void load_commit(struct server *s)
 	s->loaded = false;
 	keep_keys(s);
 	log_write(&s->process->log, LOG_INFO, NULL, 0, "connections configured: %zu", s->built.n);
+	warn_of_expiry(s);
 	if (!s->ready) {
 		s->ready = true;
 		serve(s);

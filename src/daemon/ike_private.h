@@ -37,6 +37,7 @@ struct server {
 	ev_io udp_io[NET_SOCKETS_MAX];
 	size_t n_udp;
 	ev_timer timer;
+	ev_timer daily; /* looks what is over soon */
 	ev_prepare prepare;
 	ev_async job_done;
 	int status;
@@ -45,6 +46,9 @@ struct server {
 /* ike_load.c: a bundle from the parent; the answer goes back. commit() hands it to the engine. */
 void load_bundle(struct server *s, int fd);
 void load_commit(struct server *s);
+
+/* ike_load.c: warns of what is over soon. */
+void warn_of_expiry(const struct server *s);
 
 /* ike_process.c: the first configuration is in use: takes what clients and peers send. */
 void serve(struct server *s);

@@ -15,6 +15,7 @@
 #include "daemon/version.h"
 #include "net/datagram.h"
 
+#define DAY_SECONDS      86400.
 #define DATAGRAMS_A_TURN 64
 
 static void stop(struct server *s, int status, const char *reason)
@@ -393,6 +394,13 @@ static enum err start_control(struct server *s)
 	return control_new(&s->control, s->loop, s->start->control, &owner);
 }
 
+static void on_daily(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	warn_of_expiry(timer->data);
+}
+
 static void start_watchers(struct server *s)
 {
 	watch(s, &s->parent_io, on_parent, s->start->parent);
@@ -400,6 +408,9 @@ static void start_watchers(struct server *s)
 	watch(s, &s->plane_io, on_plane, s->start->plane);
 	ev_timer_init(&s->timer, on_timer, 0., 0.);
 	s->timer.data = s;
+	ev_timer_init(&s->daily, on_daily, DAY_SECONDS, DAY_SECONDS);
+	s->daily.data = s;
+	ev_timer_start(s->loop, &s->daily);
 	ev_prepare_init(&s->prepare, on_prepare);
 	s->prepare.data = s;
 	ev_prepare_start(s->loop, &s->prepare);

@@ -9,6 +9,7 @@
 #include "base/ikev2_numbers.h"
 #include "crypto/words.h"
 #include "daemon/control.h"
+#include "daemon/expiry.h"
 #include "ike/ext/ppk.h"
 #include "ike/suite.h"
 #include "plane/control.h"
@@ -110,6 +111,31 @@ static void put_configured_children(json_t *object, const struct ike_connection 
 	put(object, "children", list);
 }
 
+static void put_expiries(const struct status *s, json_t *object, const struct ike_connection *c)
+{
+	struct expiry found[EXPIRY_KINDS];
+	int64_t now = (int64_t)(s->wall / 1000000);
+	size_t n = s->wall != 0 ? expiry_find(c, found) : 0; /* 0: nobody asks for times */
+	json_t *list = n > 0 ? json_array() : NULL;
+
+	for (size_t i = 0; i < n && list != NULL; i++) {
+		char text[40] = "?";
+		time_t at = (time_t)found[i].at;
+		json_t *o = json_object();
+		struct tm tm;
+
+		if (gmtime_r(&at, &tm) != NULL)
+			(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+		put_text(o, "what", expiry_word(found[i].kind));
+		put_text(o, "name", found[i].name);
+		put_text(o, "at", text);
+		put(o, "seconds", json_integer((json_int_t)(found[i].at - now)));
+		put(o, "soon", json_boolean(expiry_is_soon(&found[i], now)));
+		(void)json_array_append_new(list, o);
+	}
+	put(object, "expiries", list);
+}
+
 static void on_connection(void *ctx, const struct ike_connection_info *info)
 {
 	struct status *s = ctx;
@@ -135,6 +161,7 @@ static void on_connection(void *ctx, const struct ike_connection_info *info)
 		put_text(o, "remote_id", identity_text(c->remote_id, text));
 		put_text(o, "auth", auth_text(c->local_auth.kind));
 		put_configured_children(o, c);
+		put_expiries(s, o, c);
 	}
 	put(o, "sas", json_array());
 	(void)json_array_append_new(s->connections, o);

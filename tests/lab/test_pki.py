@@ -281,8 +281,8 @@ def disk_full(lab):
 class Gateway:
     """A posternd with what was issued for it, by the very lines that the command printed."""
 
-    def __init__(self, lab, p, here, there, more=()):
-        self.p, self.here, self.there = p, here, there
+    def __init__(self, lab, p, here, there, more=(), days="365"):
+        self.p, self.here, self.there, self.days = p, here, there, days
         self.daemon = Postern(lab, here.gateway, "", psk=None)
         self.lines = self.issue()
         self.daemon.reconfigure(self.config(more))
@@ -290,7 +290,7 @@ class Gateway:
     def issue(self):
         """Issues a certificate and copies its files; gives the configuration's lines."""
         out = f"{self.here.name}{len(self.p.files())}"
-        said = self.p.pki("issue", "--out", out, self.here.id)
+        said = self.p.pki("issue", "--days", self.days, "--out", out, self.here.id)
         for name in os.listdir(f"{self.p.folder}/{out}"):
             self.copy(f"{out}/{name}", name)
         return re.findall(r'^    ((?:auth|cert|key|ca) +?= .*)$', said, re.MULTILINE)
@@ -309,16 +309,22 @@ def tunnel(lab):
     certificates are taken by a reload, and the tunnel stays up."""
     s, p = sites(lab), Pki(lab)
     p.pki("init", "Team CA")
-    gateways = [Gateway(lab, p, s.a, s.b), Gateway(lab, p, s.b, s.a)]
+    gateways = [Gateway(lab, p, s.a, s.b, days="20"), Gateway(lab, p, s.b, s.a)]
     a, b = (g.daemon for g in gateways)
     b.start()
     a.start()
     a.up()
     s.a.lan.ping(s.b.host4, check=True)
     before, child = a.ike_spis(), a.spis()
+    soon = r"our certificate CN=gw-a.example is over in 19 d"
+    a.wait_log(soon)
+    expect(re.search(soon, a.cli("status").stdout), "status does not tell of the expiry")
+    expect("is over" not in b.log() + b.cli("status").stdout, "b has a whole year")
     for g in gateways:
+        g.days = "365"
         g.issue()
         g.daemon.cli("reload")
+    expect("is over" not in a.cli("status").stdout, "status tells of the old certificate")
     expect((a.ike_spis(), a.spis()) == (before, child) and b.is_up(), "the tunnel went down")
     a.cli("reauth", "office")
     wait_until(lambda: a.ike_spis() != before and a.ike_spis()[0] and a.is_up() and b.is_up(), 20,

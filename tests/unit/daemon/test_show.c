@@ -56,6 +56,25 @@ static void a_dead_connection_says_why(void **state)
 	free(text);
 }
 
+static void what_is_over_soon_is_said(void **state)
+{
+	(void)state;
+	char *text = status_text(
+	    "{\"connections\":[{\"name\":\"o\",\"state\":\"down\",\"expiries\":["
+	    "{\"what\":\"our certificate\",\"name\":\"CN=a\\u001b\",\"seconds\":90000,"
+	    "\"soon\":true},"
+	    "{\"what\":\"the CA\",\"name\":\"CN=ca\",\"seconds\":90000000,\"soon\":false},"
+	    "{\"what\":\"the revocation list of\",\"name\":\"CN=ca\",\"seconds\":-61,"
+	    "\"soon\":true}]}]}",
+	    false);
+
+	assert_non_null(strstr(text, "  expiry        our certificate CN=a? is over in 1 d 1 h\n"
+				     "  expiry        the revocation list of CN=ca is over since "
+				     "1 m 1 s\n"));
+	assert_null(strstr(text, "the CA"));
+	free(text);
+}
+
 static const char up[] =
     "{\"connections\":[{\"name\":\"o\",\"state\":\"up\",\"why\":\"up\","
     "\"since\":\"2026-11-24T14:37:47Z\",\"seconds\":5,\"sas\":[{\"state\":\"up\","
@@ -138,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_dead_connection_says_why),
+	    cmocka_unit_test(what_is_over_soon_is_said),
 	    cmocka_unit_test(a_live_one_says_who_how_and_how_much),
 	    cmocka_unit_test(units_are_read_at_a_glance),
 	};
