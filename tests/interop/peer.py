@@ -23,6 +23,7 @@ class Tunnel:
     fragmentation: bool = True
     childless: str = "allow"  # or prefer: the IKE SA comes up without a Child SA (RFC 6023)
     ppk: str = "never"  # or allow, required, unknown: allow, but each end has one of its own
+    downgrade_prevention: str = "yes"  # what Postern demands; strongSwan 6.1 does not know it
     connection: str = "office"
     child: str = "net"
 

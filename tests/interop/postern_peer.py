@@ -34,6 +34,7 @@ class Postern(Peer):
             f'    ike = "{t.ike}"',
             f"    encap = {'no' if t.raw_esp else 'yes'}",
             f"    childless = {t.childless}",
+            f"    downgrade-prevention = {t.downgrade_prevention}",
             f"    child {t.child} {{",
             f"        local-ts  = {{ {', '.join(postern.quote(s) for s in t.local_ts)} }}",
             f"        remote-ts = {{ {', '.join(postern.quote(s) for s in t.remote_ts)} }}",
@@ -66,6 +67,7 @@ class Postern(Peer):
         ke = t.esp.split("-")[-1]
         return {"ike": ike if any(ike) else None,
                 "ppk": up and self.daemon.sa(t.connection).get("ppk") == "RFC 8784",
+                "transcript": self.daemon.sa(t.connection).get("downgrade_prevention"),
                 "own_ke": ke in self.daemon.child(t.connection, t.child).get("algorithms", ""),
                 "child": self.daemon.spis(t.connection, t.child) if up else None,
                 "ikes": 1 if any(ike) else 0, "children": 1 if up else 0}

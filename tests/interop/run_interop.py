@@ -156,6 +156,8 @@ def run_scenario(lab, scenario, initiator, responder):
         expect(peer.status()["own_ke"] == scenario.childless,
                f"{peer.name}: the first Child SA has {'no' if scenario.childless else 'a'} key "
                "exchange of its own")
+        # strongSwan 6.1 does not know it, and is not troubled by the announcement.
+        expect(not peer.status().get("transcript"), f"{peer.name} tells of downgrade prevention")
         expect(peer.status()["ppk"] == (scenario.ppk in ("allow", "required")),
                f"{peer.name}: the use of the PPK is {peer.status()['ppk']}")
     s.a.lan.ping(hosts[1], check=True)
@@ -188,6 +190,22 @@ def run_scenario(lab, scenario, initiator, responder):
     row["down"] = "yes"
 
 
+def refuses_without_downgrade_prevention(lab, initiator, responder):
+    """Postern demands it, strongSwan does not know it: no tunnel, and Postern says why."""
+    i, r = peers(lab, sites.sites(lab), SCENARIOS[0], initiator, responder)
+    ours = i if initiator == "postern" else r
+    ours.tunnel.downgrade_prevention = "require"
+    r.start()
+    i.start()
+    try:
+        i.initiate(10)
+        up = True
+    except labs.Failed:
+        up = False
+    expect(not up and i.status()["ikes"] == r.status()["ikes"] == 0, "it came up")
+    ours.daemon.wait_log("announce(s|d) no downgrade prevention, which is required", 20)
+
+
 def write_table(path):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     head = ("scenario", "initiator", "responder", "auth", "IKE", "ESP", "inner in outer", "NAT",
@@ -217,6 +235,12 @@ def tests(pairs, half):
             test.__name__ = f"{scenario.name}-{initiator}-to-{responder}"
             test.seconds = 90
             yield test
+    for initiator, responder in pairs[1:] if half else pairs:
+        if initiator != responder:
+            def refusal(lab, initiator=initiator, responder=responder):
+                refuses_without_downgrade_prevention(lab, initiator, responder)
+            refusal.__name__ = f"downgrade-required-{initiator}-to-{responder}"
+            yield refusal
 
 
 def why_not(pairs):

@@ -51,6 +51,24 @@ def wrong_psk(lab):
     log_says(b, "pre-shared key|psk")
 
 
+def downgrade_prevention_demanded(lab):
+    """One demands downgrade prevention and the other keeps it back: both say why. Without that it
+    comes up, and status tells of it on both ends."""
+    s = sites(lab)
+    a, b, said = fails(lab, s, ["downgrade-prevention = suppress"],
+                       ["downgrade-prevention = require"])
+    says(said, "AUTHENTICATION_FAILED", "requires downgrade prevention", who="`postern up`")
+    log_says(a, "requires downgrade prevention")
+    log_says(b, "announced no downgrade prevention, which is required")
+    a.reconfigure(psk_config(s.a, s.b))
+    a.cli("reload")
+    a.up()
+    for daemon in a, b:
+        expect(daemon.sa().get("downgrade_prevention") is True,
+               f"status of {daemon.short} does not tell of it: {daemon.sa()}")
+        says(daemon.cli("status").stdout, r"downgrade +prevented", who="`postern status`")
+
+
 def no_ike_proposal(lab):
     """No common IKE suite: offered, acceptable and the first difference, on both ends."""
     a, b, said = fails(lab, sites(lab), ['ike = "aes256gcm-prfsha384-ecp384"'],
@@ -239,7 +257,7 @@ def one_connection(here, n):
 
 if __name__ == "__main__":
     sys.exit(labs.main([
-        wrong_psk, no_ike_proposal, no_esp_proposal, wrong_peer_identity, selectors_do_not_meet,
+        wrong_psk, downgrade_prevention_demanded, no_ike_proposal, no_esp_proposal, wrong_peer_identity, selectors_do_not_meet,
         second_daemon_on_the_same_ports, missing_key_file, key_file_that_others_can_read,
         config_mistakes_are_located, bad_reload_changes_nothing, no_tun_device,
         one_process_dies, ten_thousand_connections], why_no_postern))
