@@ -211,7 +211,14 @@ static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	struct bytes octets;
 
 	if (job->result) {
-		/* RFC 6989 2: a bad public value ends it. */
+		/* RFC 6989 2: a bad public value ends it. draft-ietf-ipsecme-ikev2-mlkem 2.2: the
+		 * peer is told. */
+		const struct ike_header h = {.spi_i = sa->spi_i,
+					     .exchange = EXCHANGE_IKE_SA_INIT,
+					     .flags = HEADER_INITIATOR};
+		if (job->result == ERR_CRYPTO)
+			ike_answer_unprotected(ike, &sa->path, &h, NOTIFY_INVALID_SYNTAX,
+					       (struct bytes){0});
 		sa_log(ike, sa, LOG_WARN, "key exchange failed: %s", job->reason);
 		sa_kill(ike, sa, NULL);
 		return;
