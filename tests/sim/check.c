@@ -192,6 +192,8 @@ static void check_engine(struct sim *sim, const struct sim_peer *p)
 			    (a->keys.len != b->keys.len ||
 			     memcmp(a->keys.block, b->keys.block, a->keys.len) != 0))
 				sim_fail(sim, "the two ends of an IKE SA have different keys");
+			if (b != NULL && b->state == SA_UP && a->transcript != b->transcript)
+				sim_fail(sim, "one end alone has downgrade prevention");
 		}
 	}
 	if (children != plane_count(&p->plane) || children != p->ike->children.n_nodes)

@@ -51,9 +51,10 @@ static void meet(struct sim *sim, const struct ends *e)
 	peer_start(B(sim));
 }
 
-static void call(struct sim *sim, struct attacker *a, const struct ends *e)
+static void call(struct sim *sim, struct attacker *a, const struct ends *e, bool key_of_b)
 {
 	meet(sim, e);
+	a->key_of = key_of_b ? B(sim) : NULL;
 	a->initiator = A(sim);
 	a->responder = B(sim);
 	a->responder_kind = e->old ? NOTIFY_STRIP : a->responder_kind;
@@ -95,7 +96,7 @@ static void expect_honest(struct sim *sim, const struct ends *e)
 	const bool r_unmet = e->responder == IKE_DOWNGRADE_REQUIRE && !i;
 	struct attacker a = {.weak = KE_NONE};
 
-	call(sim, &a, e);
+	call(sim, &a, e, false);
 	const struct ike_sa *at_a = peer_sa(A(sim)), *at_b = peer_sa(B(sim));
 	attacker_leave(sim, &a);
 	if (i_unmet) {
@@ -218,23 +219,24 @@ static void by_offer(struct sim *sim)
 	}
 }
 
-/* RFC 7296 alone stops who breaks the group but has no long-term key: the responder sees that the
- * initiator has signed another offer. What he does get, the initiator's identity, he gets. */
+/* RFC 7296 alone stops who breaks the group but has no long-term key, or only the responder's: that
+ * one sees that the initiator has signed another offer. What he does get, the initiator's identity,
+ * he gets. */
 static void without_a_key(struct sim *sim)
 {
-	for (unsigned n = 0; n < 2 && !sim->failed; n++) {
+	for (unsigned n = 0; n < 4 && !sim->failed; n++) {
 		const struct ends e = {
-		    .old = n == 1, .auth = SIM_ED25519, .suites = STRONG_AND_WEAK};
+		    .old = n % 2 == 1, .auth = SIM_ED25519, .suites = STRONG_AND_WEAK};
 		struct attacker a = {.weak = KE_CURVE25519, .offer = WEAKENED};
 		struct sim *one = sim_new(n + 1, sim->trace);
-		call(one, &a, &e);
+		call(one, &a, &e, n / 2 == 1);
 		script_expect(one, a.read > 0, "he could not read IKE_AUTH");
 		script_expect(one, peer_sa(A(one)) == NULL && peer_sa(B(one)) == NULL,
 			      "the attack succeeds");
 		script_expect(one, says(B(one), "does not hold"), "the responder does not say why");
 		attacker_leave(one, &a);
 		if (one->failed)
-			sim_fail(sim, "%s responder: %s", e.old ? "old" : "new", one->reason);
+			sim_fail(sim, "variant %u: %s", n, one->reason);
 		sim_free(one);
 	}
 }
@@ -262,7 +264,7 @@ static void forged_answer_first(struct sim *sim)
 			       .suites = STRONG_AND_WEAK};
 	struct attacker a = {.inject = true};
 
-	call(sim, &a, &e);
+	call(sim, &a, &e, false);
 	attacker_leave(sim, &a);
 	script_expect_tunnel(sim);
 }
@@ -275,16 +277,16 @@ static void lost_and_repeated(struct sim *sim)
 			       .suites = STRONG_AND_WEAK};
 	struct attacker a = {.replay = true, .drop = 2};
 
-	call(sim, &a, &e);
+	call(sim, &a, &e, false);
 	attacker_leave(sim, &a);
 	script_expect_tunnel(sim);
 }
 
-/* Cookie, INVALID_KE_PAYLOAD and IKE_INTERMEDIATE, each and together (RFC 7296 2.6, 2.7): AUTH is
- * over the last request. */
+/* Cookie, INVALID_KE_PAYLOAD and IKE_INTERMEDIATE, each and together (RFC 7296 2.6, 2.7), with
+ * IntAuth in either order: AUTH is over the last request. */
 static void retries(struct sim *sim)
 {
-	for (unsigned n = 0; n < 8 && !sim->failed; n++) {
+	for (unsigned n = 0; n < 12 && !sim->failed; n++) {
 		struct sim *one = sim_new(n + 1, sim->trace);
 		const struct ends e = {.initiator = IKE_DOWNGRADE_REQUIRE,
 				       .responder = IKE_DOWNGRADE_REQUIRE};
@@ -292,6 +294,7 @@ static void retries(struct sim *sim)
 		peer_add(one, "A");
 		peer_add(one, "B");
 		a.auth = n / 4 == 0 ? SIM_PSK : SIM_ECDSA;
+		a.int_auth = n / 4 == 2 ? IKE_INT_AUTH_LIBRESWAN : IKE_INT_AUTH_RFC;
 		a.downgrade = e.initiator;
 		b = config_mirror(&a);
 		a.ike = "aes128gcm-prfsha256-ecp256-x25519, "
@@ -322,7 +325,7 @@ static void notify_with_data(struct sim *sim)
 	const struct ends e = {.initiator = IKE_DOWNGRADE_REQUIRE, .suites = STRONG_AND_WEAK};
 	struct attacker a = {.responder_kind = NOTIFY_WITH_DATA};
 
-	call(sim, &a, &e);
+	call(sim, &a, &e, false);
 	attacker_leave(sim, &a);
 	script_expect_tunnel(sim);
 }
@@ -333,7 +336,7 @@ static void rekeyed(struct sim *sim)
 	const struct ends e = {.initiator = IKE_DOWNGRADE_YES, .suites = STRONG_AND_WEAK};
 	struct attacker a = {.weak = KE_NONE};
 
-	call(sim, &a, &e);
+	call(sim, &a, &e, false);
 	attacker_leave(sim, &a);
 	ike_rekey(A(sim)->ike, "net", NULL, peer_now(A(sim)));
 	sim_run(sim, 5 * SECOND);
@@ -394,7 +397,7 @@ static void reload_demands_it(struct sim *sim)
 				       .suites = STRONG_AND_WEAK};
 		struct attacker a = {.weak = KE_NONE};
 		struct sim_wish w = config_usual;
-		call(one, &a, &e);
+		call(one, &a, &e, false);
 		attacker_leave(one, &a);
 		script_expect(one, peer_sa(B(one)) != NULL, "it is not up");
 		w.ike = STRONG_AND_WEAK;
@@ -414,7 +417,7 @@ const struct script scripts_downgrade[] = {
     {"downgrade-prevention-honest-peers-by-policy", honest},
     {"downgrade-attack-by-policy", by_policy},
     {"downgrade-attack-by-offer", by_offer},
-    {"downgrade-attack-without-a-long-term-key", without_a_key},
+    {"downgrade-attack-without-the-initiators-key", without_a_key},
     {"downgrade-attack-with-the-shared-key-of-both", shared_key_is_no_protection},
     {"downgrade-prevention-forged-answer-comes-first", forged_answer_first},
     {"downgrade-prevention-lost-and-repeated", lost_and_repeated},
