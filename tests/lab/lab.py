@@ -239,9 +239,10 @@ class Host:
         wait_until(lambda: self.ping(target, count=1, wait=1).received == 1, seconds,
                    f"an answer to a ping from {self.name} to {target}")
 
-    def start_ping(self, target, interval=0.02, name="ping"):
+    def start_ping(self, target, interval=0.02, name="ping", size=56):
         """A ping that goes on until end_ping(); flags each one that is lost."""
-        process = self.start(["ping", "-n", "-i", str(interval), "-W", "2", target], name)
+        process = self.start(["ping", "-n", "-i", str(interval), "-W", "2",
+                              "-s", str(size), target], name)
         process.wait_for(r"bytes from", 10)
         return process
 

@@ -149,20 +149,29 @@ def rekey_ike(who, a, b):
                f"a new IKE SA, rekeyed by {who.short}")
 
 
-def rekeys_by_volume(lab):
-    """rekey-packets replaces the Child SA on its own, again and again, and loses nothing."""
+def rekeys_by(lab, line, size, times):
     s = sites(lab)
-    a, _ = pair(lab, s, dict(child_lines=["rekey-packets = 200"]), {})
+    a, _ = pair(lab, s, dict(child_lines=[line]), {})
     a.up()
     seen = {a.spis()}
-    ping = s.a.lan.start_ping(s.b.host4, interval=0.005)
+    ping = s.a.lan.start_ping(s.b.host4, interval=0.005, size=size)
 
-    def thrice():
+    def often():
         seen.add(a.spis())
-        return len(seen) >= 4
-    wait_until(thrice, 30, "three rekeys by packets")
+        return len(seen) > times
+    wait_until(often, 30, f"{times} rekeys by {line}")
     result = labs.end_ping(ping)
     expect(result.sent - result.received <= 1, f"{result.received} of {result.sent} came back")
+
+
+def rekeys_by_packets(lab):
+    """rekey-packets replaces the Child SA on its own, again and again, and loses nothing."""
+    rekeys_by(lab, "rekey-packets = 200", 56, 3)
+
+
+def rekeys_by_octets(lab):
+    """rekey-octets does, too."""
+    rekeys_by(lab, "rekey-octets = 256KiB", 1200, 2)
 
 
 def down_drops_what_must_be_protected(lab):
@@ -287,6 +296,6 @@ if __name__ == "__main__":
     sys.exit(labs.main([
         first_tunnel, up_while_it_starts, esp_in_udp_on_request, ipv6_outside, ipv6_inside, ipv6_both,
         several_selectors, narrowed_selectors, start_on_traffic, rekeys_lose_nothing,
-        rekeys_by_volume, down_drops_what_must_be_protected, down_takes_away_what_up_made,
-        reload_changes_many_policies, too_big_is_told, status_of_what_is_down,
-        every_verb_has_json], why_no_postern))
+        rekeys_by_packets, rekeys_by_octets, down_drops_what_must_be_protected,
+        down_takes_away_what_up_made, reload_changes_many_policies, too_big_is_told,
+        status_of_what_is_down, every_verb_has_json], why_no_postern))
