@@ -285,7 +285,7 @@ void child_inherit(struct ike *ike, struct ike_sa *from, struct ike_sa *to)
 		if (c->state == CHILD_REKEYING)
 			c->state = CHILD_UP;
 	}
-	tasks_move_waiting(from, to);
+	tasks_move_waiting(ike, from, to);
 	tasks_run(ike, to);
 	sa_schedule(ike, to);
 }

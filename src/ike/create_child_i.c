@@ -225,6 +225,20 @@ static void create_other_ke(struct ike *ike, struct ike_sa *sa, struct ike_task 
 	task_postpone(ike, sa, t, 0);
 }
 
+/* When to try again after TEMPORARY_FAILURE; in time for a Child SA that is near its end. */
+static uint64_t busy_pause(struct ike *ike, const struct child_sa *old)
+{
+	const uint64_t pause = SECOND + ike_random_below(ike, 4 * SECOND);
+	uint64_t left;
+
+	if (old == NULL || old->expire_at == 0)
+		return pause;
+	left = old->expire_at > ike->now ? (old->expire_at - ike->now) / 2 : 0;
+	if (left < SECOND / 10)
+		left = SECOND / 10;
+	return pause < left ? pause : left;
+}
+
 /* RFC 7296 2.25: the peer is about the same thing, or has lost it. */
 static void create_refused(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
 			   const struct notify_part *n)
@@ -246,7 +260,7 @@ static void create_refused(struct ike *ike, struct ike_sa *sa, struct ike_task *
 		if (old != NULL && old->state == CHILD_REKEYING)
 			old->state = CHILD_UP;
 		sa_log(ike, sa, LOG_INFO, "the peer is busy (TEMPORARY_FAILURE); trying again");
-		task_postpone(ike, sa, t, SECOND + ike_random_below(ike, 4 * SECOND));
+		task_postpone(ike, sa, t, busy_pause(ike, old));
 		return;
 	case NOTIFY_CHILD_SA_NOT_FOUND:
 		/* RFC 7296 2.25: the peer has no such Child SA: ours is of no use. */

@@ -6,6 +6,9 @@
 #include "ike/ext/fragmentation.h"
 #include "ike/ext/tcp.h"
 
+/* How long one that was put off waits in an IKE SA that has just been made. */
+#define MOVED_PAUSE UINT64_C(250000)
+
 /* Datagrams of one request that are sent at once, or octets of them, and the pause before more. */
 #define PACE_BURST  32
 #define PACE_OCTETS ((size_t)256 * 1024)
@@ -83,7 +86,7 @@ static bool is_about_child(const struct ike_task *t)
 	       t->kind == TASK_CHILD_DELETE;
 }
 
-void tasks_move_waiting(struct ike_sa *from, struct ike_sa *to)
+void tasks_move_waiting(struct ike *ike, struct ike_sa *from, struct ike_sa *to)
 {
 	LIST_EACH (&from->tasks, node) {
 		struct ike_task *t = task_of(node);
@@ -93,6 +96,10 @@ void tasks_move_waiting(struct ike_sa *from, struct ike_sa *to)
 		create_state_free(t->create);
 		t->create = NULL;
 		t->started = false;
+		/* What it was put off for was this rekey; the peer comes to have the new SA, too.
+		 */
+		if (t->not_before > ike->now + MOVED_PAUSE)
+			t->not_before = ike->now + MOVED_PAUSE;
 		list_remove(&t->of_sa);
 		list_append(&to->tasks, &t->of_sa);
 	}

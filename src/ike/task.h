@@ -62,7 +62,7 @@ void tasks_free(struct ike_sa *sa);
 /* Drops those of which the peer has not heard yet. */
 void tasks_free_waiting(struct ike_sa *sa);
 /* Hands the exchanges about Child SAs of which the peer has not heard yet over to another SA. */
-void tasks_move_waiting(struct ike_sa *from, struct ike_sa *to);
+void tasks_move_waiting(struct ike *ike, struct ike_sa *from, struct ike_sa *to);
 /* Starts what may start. */
 void tasks_run(struct ike *ike, struct ike_sa *sa);
 /* Puts it back: not now, again after `delay` (TEMPORARY_FAILURE, RFC 7296 2.25). */

@@ -172,6 +172,32 @@ static void rekey_of_an_unknown_child(struct sim *sim)
 	script_expect_tunnel(sim);
 }
 
+static bool a_has_rekeyed(struct sim *sim)
+{
+	return sim->peers[0]->events[IKE_EVENT_SA_REKEYED] > 0;
+}
+
+/* Both were told TEMPORARY_FAILURE: what B was put off for is over when the IKE SA has been
+ * rekeyed, and B's Child SA need not come nearer to its end. */
+static void goes_on_after_ike_rekey(struct sim *sim)
+{
+	struct sim_peer *a, *b;
+
+	script_up(sim);
+	a = sim->peers[0];
+	b = sim->peers[1];
+	for (unsigned n = 0; n < 8 && !sim->failed; n++) {
+		a->events[IKE_EVENT_SA_REKEYED] = b->events[IKE_EVENT_CHILD_REKEYED] = 0;
+		ike_rekey(a->ike, "net", NULL, peer_now(a));
+		ike_rekey(b->ike, "net", "one", peer_now(b));
+		script_expect(sim, sim_run_until(sim, a_has_rekeyed, MINUTE), "no rekey");
+		sim_run(sim, 500 * MS);
+		script_expect(sim, b->events[IKE_EVENT_CHILD_REKEYED] == 1,
+			      "the Child SA's rekey still waits");
+		script_expect_tunnel(sim);
+	}
+}
+
 const struct script scripts_rekey[] = {
     {"rfc7296-2.25-child-rekey-meets-everything", child_rekey_meets_all},
     {"rfc7296-2.25-ike-rekey-meets-everything", ike_rekey_meets_all},
@@ -179,6 +205,7 @@ const struct script scripts_rekey[] = {
     {"rfc7296-2.25-ike-delete-meets-everything", ike_delete_meets_all},
     {"rfc7296-2.25-creation-meets-everything", create_meets_all},
     {"rfc7296-2.8.3-reauthentication-meets-everything", reauthentication_meets_all},
+    {"rfc7296-2.25-a-rekey-put-off-goes-on", goes_on_after_ike_rekey},
     {"N24-no-packet-lost-by-rekeys", rekeys_lose_no_packet},
     {"N4-delete-twice", n4_rekey_of_a_replaced_child},
     {"rfc7296-2.25-child-sa-not-found", rekey_of_an_unknown_child},
