@@ -161,7 +161,7 @@ static void check_ppk_use(const struct config_section *s, struct errors *e)
 	if (never && id != NULL)
 		errors_add(e, id->line,
 			   "word \"ppk-id\": expected only with ppk = allow or required");
-	if (!never && id == NULL && !any_address(s, "remote"))
+	if (policy != NULL && !never && id == NULL && !any_address(s, "remote"))
 		errors_expected(e, policy->line, policy->text,
 				"\"ppk-id = ...\" beside it in connection \"%s\"", s->title);
 	for (; id != NULL; id = config_get_next(id))

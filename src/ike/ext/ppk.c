@@ -110,8 +110,11 @@ static void auth_request_write(const struct ike_sa *sa, struct message *m)
 
 static void write_payloads(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m)
 {
-	const struct ppk_setup *p = sa->setup == NULL ? NULL : &sa->setup->ppk;
+	const struct ppk_setup *p;
 
+	if (sa->setup == NULL)
+		return; /* an IKE SA that is up: see ppk_child.c */
+	p = &sa->setup->ppk;
 	switch (at) {
 	case AT_INIT_REQUEST:
 		offers_write(m, offers_as_initiator(&sa->config->ppk));
