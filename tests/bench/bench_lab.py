@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whole daemons in the lab, over TCP, with X25519, ML-KEM-768, FrodoKEM-1344 and Classic McEliece
 6688128: the wall time of a handshake, how far it delays somebody else's classical one on the same
-daemon, and what it takes of memory. All ends share this machine's cores, with whatever else runs:
+daemon, and what it takes of memory; and `postern reload` of 10,000 connections. All ends share this machine's cores, with whatever else runs:
 the times are those of an idle machine only when the load says so. As root."""
 import calendar
 import json
@@ -25,7 +25,7 @@ CHAIN = "aes256gcm-prfsha384-x25519+mlkem768+frodo1344aes+mceliece6688128"
 CLASSICAL = "aes256gcm-prfsha384-x25519"
 KEY = 1044992  # octets of the public key
 RUNS = 7
-COLD_MOST, WARM_MOST, KEYS_MOST = 1.0, 0.3, 4  # issue: "What it must reach"
+COLD_MOST, WARM_MOST, KEYS_MOST, RELOAD_MOST = 1.0, 0.3, 4, 2.0  # seconds; public keys; seconds
 LINE = re.compile(r"(?m)^(\S+T\S+)\.(\d{3})Z \S+ (.*)$")
 
 
@@ -37,17 +37,29 @@ def stamp(p, text):
     return None
 
 
-def ike_process(p):
-    """The pid of its process "ike"."""
-    todo = [p.process.pid]
+def processes(p):
+    """The pids of its processes by name."""
+    todo, found = [p.process.pid], {}
     while todo:
         pid = todo.pop()
         with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
-            if f.read().strip().endswith("-ike"):
-                return pid
+            name = f.read().strip()
+        if name.startswith("posternd"):
+            found[name.partition("-")[2] or "parent"] = pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as f:
             todo += [int(n) for n in f.read().split()]
-    raise RuntimeError("posternd has no process named -ike")
+    return found
+
+
+def ike_process(p):
+    return processes(p)["ike"]
+
+
+def ticks(pid):
+    """Processor time so far, in hundredths of a second."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def memory_kb(pid, field):
@@ -70,15 +82,10 @@ def wait_for_keys(p):
     processor time."""
     pid = ike_process(p)
 
-    def used():
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-            fields = f.read().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-
     def rests():
-        before = used()
+        before = ticks(pid)
         time.sleep(0.6)
-        return used() - before <= 1
+        return ticks(pid) - before <= 1
     wait_until(rests, 30, f"{p.short} rests")
 
 
@@ -198,6 +205,34 @@ def beside_a_large_one(lab):
     expect(delay <= job, f"it waits {delay:.0f} ms longer, a key takes {job:.0f} ms")
 
 
+def reload_of_many(lab):
+    """The command's wall time and every process' processor time, with nothing and with every policy
+    changed; a tenth of the connections beside it."""
+    s = sites(lab)
+    for n in (1000, 10000):
+        def text(local):
+            one = psk_config(s.a, s.b, "NAME", [local], ["REMOTE"])
+            one, _, secret = one.partition("secret")
+            return "".join(one.replace("NAME", f"c{i}")
+                           .replace("REMOTE", f"172.16.{i // 256}.{i % 256}")
+                           for i in range(n)) + "secret" + secret
+        p = Postern(lab, s.a.gateway, text("10.1.0.0/24"), name=f"posternd{n}").start(ready=False)
+        wait_until(lambda: p.cli("status", "c0", check=False).returncode == 0, 60, "it starts")
+        for what, local in (("unchanged", "10.1.0.0/24"), ("all changed", "10.9.0.0/24")):
+            p.reconfigure(text(local))
+            before = {name: ticks(pid) for name, pid in processes(p).items()}
+            begun = time.monotonic()
+            p.cli("reload")
+            wall = time.monotonic() - begun
+            wait_for_keys(p)
+            used = {name: (ticks(pid) - before[name]) / 100 for name, pid in processes(p).items()}
+            note(RESULTS, f"reload of {n} connections, {what}: {wall:.2f} s; processor: "
+                 + ", ".join(f"{name} {used[name]:.2f} s" for name in sorted(used)),
+                 **{f"reload_{n}_{what.replace(' ', '_')}": {"wall": wall, **used}})
+        p.stop()
+    expect(wall < RELOAD_MOST, f"it takes {wall:.1f} s")
+
+
 def job_ms():
     """What a key costs on this machine, by bench_ke."""
     out = labs.command([os.path.join(BUILD, "tests", "bench", "bench_ke"), "mceliece6688128"]).stdout
@@ -208,8 +243,8 @@ def job_ms():
 RESULTS = {}
 
 if __name__ == "__main__":
-    status = labs.main([handshake_from_cold, warm_and_memory, beside_a_large_one], why_no_postern,
-                       120)
+    status = labs.main([handshake_from_cold, warm_and_memory, beside_a_large_one, reload_of_many],
+                       why_no_postern, 120)
     if RESULTS:
         with open(os.path.join(BUILD, "lab.json"), "w", encoding="utf-8") as out_file:
             json.dump({"chain": CHAIN, **RESULTS}, out_file, indent=1)
