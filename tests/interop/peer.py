@@ -12,7 +12,7 @@ class Tunnel:
     the words that Postern and strongSwan share; peers translate the few that differ."""
     local: types.SimpleNamespace
     remote: types.SimpleNamespace
-    auth: str              # psk, or the kind of certificate (certs.py)
+    auth: str              # psk, or the kind of certificate (certs.py); "ecdsa+mldsa65": two
     ike: str
     esp: str
     local_ts: list

@@ -18,6 +18,13 @@ class Postern(Peer):
             cert, key = t.certs[t.local.id]
             files = {"own.pem": (cert, 0o644), "own.key": (key, 0o600),
                      "ca.pem": (t.certs["ca"], 0o644)}
+            if "better" in t.certs:
+                cert, key = t.certs["better"][t.local.id]
+                auth = ["auth = cert", 'cert = { "better.pem", "own.pem" }',
+                        'key = { "better.key", "own.key" }', 'ca = { "ca.pem", "better-ca.pem" }']
+                files["better.pem"] = (cert, 0o644)
+                files["better.key"] = (key, 0o600)
+                files["better-ca.pem"] = (t.certs["better"]["ca"], 0o644)
         ppk = []
         if t.ppk_key():
             name, key = t.ppk_key()
