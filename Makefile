@@ -70,4 +70,5 @@ help:
 	@echo "make interop             as root: against strongSwan"
 	@echo "make formal              prove the models of formal/, where ProVerif is installed"
 	@echo "make install             into PREFIX ($(PREFIX)), below DESTDIR"
+	@echo "make uninstall           take away what make install put there"
 	@echo "make clean               remove build/"

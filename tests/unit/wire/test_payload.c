@@ -219,6 +219,30 @@ static void the_usual_chains_pass(void **state)
 		assert_int_equal(check(outer, 1, PAYLOADS_OUTER, e, false), ERR_NONE);
 }
 
+/* RFC 7296 2.5: a message with its payloads in another order MUST NOT be refused for that; Nonce,
+ * KE and SA the wrong way round, as octets and against the exchange's rule. */
+static void any_order_passes(void **state)
+{
+	static const uint8_t chain_of_three[] = {
+	    PAYLOAD_KE, 0, 0,  20,           1,  2,  3,  4,  5,  6,          7,
+	    8,          9, 10, 11,           12, 13, 14, 15, 16, PAYLOAD_SA, 0,
+	    0,          5, 1,  PAYLOAD_NONE, 0,  0,  5,  1};
+	const uint8_t auth[] = {PAYLOAD_TSR, PAYLOAD_NOTIFY, PAYLOAD_AUTH, PAYLOAD_SA,
+				PAYLOAD_TSI, PAYLOAD_CERT,   PAYLOAD_IDR,  PAYLOAD_IDI};
+	struct payloads ps;
+
+	(void)state;
+	assert_int_equal(
+	    payloads_parse(&ps, PAYLOADS_OUTER, PAYLOAD_NONCE, BYTES_OF(chain_of_three), NULL),
+	    ERR_NONE);
+	assert_int_equal(ps.n, 3);
+	assert_int_equal(payloads_check(&ps, PAYLOADS_OUTER, EXCHANGE_IKE_SA_INIT, false, NULL),
+			 ERR_NONE);
+	assert_int_equal(payloads_find(&ps, PAYLOAD_SA)->at, 25);
+	assert_int_equal(check(auth, sizeof(auth), PAYLOADS_INNER, EXCHANGE_IKE_AUTH, false),
+			 ERR_NONE);
+}
+
 static void payloads_of_other_exchanges_are_refused(void **state)
 {
 	const uint8_t auth[] = {PAYLOAD_AUTH};
@@ -272,6 +296,7 @@ int main(void)
 	    cmocka_unit_test(n22_unknown_critical_payload),
 	    cmocka_unit_test(too_many_payloads),
 	    cmocka_unit_test(the_usual_chains_pass),
+	    cmocka_unit_test(any_order_passes),
 	    cmocka_unit_test(payloads_of_other_exchanges_are_refused),
 	    cmocka_unit_test(what_comes_once_may_not_come_twice),
 	};
