@@ -144,7 +144,8 @@ struct ike_child_info {
 	struct dataplane_usage usage;
 };
 
-#define IKE_EXCHANGES_MAX 9 /* IKE_SA_INIT, seven IKE_INTERMEDIATE, IKE_AUTH */
+/* IKE_SA_INIT, seven IKE_INTERMEDIATE for key exchanges, two for other things, IKE_AUTH */
+#define IKE_EXCHANGES_MAX 11
 
 /* One exchange of a handshake. Octets are those of the IKE messages with all their fragments,
  * without what carries them and without repetitions. */
