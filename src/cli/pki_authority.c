@@ -202,7 +202,7 @@ char *authority_pem(const struct authority *a, const struct certificate *leaf, s
 {
 	const struct certificate *all[CERTIFICATES_MAX + 1];
 	uint8_t *pem[CERTIFICATES_MAX + 1] = {0};
-	size_t n[CERTIFICATES_MAX + 1], count = 0, total = 1;
+	size_t n[CERTIFICATES_MAX + 1] = {0}, count = 0, total = 1;
 	char *text = NULL;
 	bool ok = true;
 
