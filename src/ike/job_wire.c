@@ -152,9 +152,10 @@ static enum err read_ppks(struct reader *r, struct ike_job *job)
 	if (p == NULL)
 		return ERR_NO_MEMORY;
 	job->prf = prf_find(reader_u16(r));
-	p->check = reader_u8(r) != 0;
+	const uint8_t check = reader_u8(r);
+	p->check = check != 0;
 	p->n = reader_u8(r);
-	if (!reader_ok(r) || job->prf == NULL || p->n == 0 || p->n > IKE_PPKS_MAX)
+	if (!reader_ok(r) || job->prf == NULL || check > 1 || p->n == 0 || p->n > IKE_PPKS_MAX)
 		return ERR_SYNTAX;
 	for (size_t i = 0; i < p->n; i++) {
 		const struct bytes id = read_counted(r, PPK_ID_MAX);

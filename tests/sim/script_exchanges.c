@@ -77,7 +77,8 @@ static void on_sa(void *ctx, const struct ike_sa_info *info)
 	if (info->state != IKE_STATE_UP)
 		return;
 	v->info = *info;
-	memcpy(v->of, info->exchanges, info->n_exchanges * sizeof(v->of[0]));
+	if (info->n_exchanges != 0)
+		memcpy(v->of, info->exchanges, info->n_exchanges * sizeof(v->of[0]));
 }
 
 static void on_child(void *ctx, const struct ike_child_info *info)

@@ -261,6 +261,9 @@ static void send_and_answer(struct ike_job *job)
 	for (size_t n = 0; n < w.n; n++)
 		assert_int_equal(ike_job_read_request(&there, bytes_of(buf, n)), ERR_SYNTAX);
 	assert_int_equal(ike_job_read_request(&there, bytes_of(buf, w.n + 1)), ERR_SYNTAX);
+	buf[11] ^= 2; /* "check" is 0 or 1 */
+	assert_int_equal(ike_job_read_request(&there, bytes_of(buf, w.n)), ERR_SYNTAX);
+	buf[11] ^= 2;
 	assert_int_equal(ike_job_read_request(&there, bytes_of(buf, w.n)), ERR_NONE);
 	ike_job_run(there, crypto, store, 0);
 	w = writer_of(buf, sizeof(buf));
