@@ -246,13 +246,15 @@ class Host:
         process.wait_for(r"bytes from", 10)
         return process
 
-    def iperf3(self, server, target, seconds=2, port=5201, extra=()):
-        """A TCP transfer from this host to target, an address of the host server."""
+    def iperf3(self, server, target, seconds=2, port=5201, octets=0):
+        """A TCP transfer from this host to target, an address of the host server: of so many
+        octets, or for so many seconds where the rate is wanted, or loss makes it slow."""
         listen = server.start(["iperf3", "-s", "-1", "-p", str(port)], f"iperf3-{port}")
         wait_until(lambda: f":{port} " in server.run(["ss", "-ltn"]).stdout, 10,
                    f"iperf3 listens on {server.name}")
-        done = self.run(["iperf3", "-J", "-c", target, "-p", str(port), "-t", str(seconds),
-                         "--connect-timeout", "5000", *extra], timeout=seconds + 30, check=False)
+        much = ["-n", str(octets)] if octets else ["-t", str(seconds)]
+        done = self.run(["iperf3", "-J", "-c", target, "-p", str(port), *much,
+                         "--connect-timeout", "5000"], timeout=seconds + 30, check=False)
         listen.stop()
         try:
             report = json.loads(done.stdout)

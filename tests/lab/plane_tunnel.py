@@ -118,8 +118,8 @@ def carries(lab, kind, outer, inner, *extra):
     p.a.ping(p.in_b, count=5, check=True)
     p.b.ping(p.in_a, count=5, check=True)
     p.a.ping(p.in_b, count=2, size=1300, check=True)
-    rate = p.a.iperf3(p.b, p.in_b, seconds=1)
-    back = p.b.iperf3(p.a, p.in_a, seconds=1)
+    rate = p.a.iperf3(p.b, p.in_b, octets=8000000)
+    back = p.b.iperf3(p.a, p.in_a, octets=8000000)
     expect(rate.octets > 1000000 and back.octets > 1000000, f"{rate} {back}")
     packets = capture.stop()
     kinds = {x.kind for x in packets} - {"arp", "nd", "mld"}
