@@ -188,6 +188,12 @@ void ike_job_done(struct ike *ike, struct ike_job *job, uint64_t now)
 	ike->now = now;
 	if (impair_job(ike, job))
 		return;
+	/* For something from the network, or with it: out again, for the same SA. */
+	if (sa != NULL && sa->state != SA_DEAD &&
+	    (ike_job_wants_fetch(job) || ike_job_resumes(job))) {
+		ike->cb.job(ike->cb.ctx, job);
+		return;
+	}
 	ike->jobs--;
 	if (sa != NULL && sa->state != SA_DEAD) {
 		job->then(ike, sa, job);

@@ -14,7 +14,7 @@ struct ike_job *ike_job_new(enum ike_job_type type)
 	struct ike_job *job = mem_new(sizeof(*job));
 
 	if (job != NULL)
-		job->type = type;
+		job->type = job->wanted_by = type;
 	return job;
 }
 
@@ -34,8 +34,30 @@ void ike_job_free(struct ike_job *job)
 	mem_free_secret(job->ppk, sizeof(*job->ppk));
 	for (size_t i = 0; i < job->n_certs; i++)
 		mem_free(job->certs[i]);
+	ike_fetches_free(job->fetches);
 	ike_connection_release(job->connection);
 	mem_free_secret(job, sizeof(*job));
+}
+
+bool ike_job_wants_fetch(struct ike_job *job)
+{
+	if (job->type == IKE_JOB_FETCH || job->result != ERR_STATE || !ike_fetch_waits(job))
+		return false;
+	job->fetches->rounds++;
+	job->wanted_by = job->type;
+	job->type = IKE_JOB_FETCH;
+	return true;
+}
+
+bool ike_job_resumes(struct ike_job *job)
+{
+	if (job->type != IKE_JOB_FETCH || job->wanted_by == IKE_JOB_FETCH)
+		return false;
+	job->type = job->wanted_by;
+	/* What the fetching itself failed with is in the items. */
+	job->result = ERR_NONE;
+	job->reason[0] = '\0';
+	return true;
 }
 
 bool ike_job_needs_keys(const struct ike_job *job)
@@ -386,6 +408,13 @@ void ike_job_run(struct ike_job *job, struct crypto *c, const struct keystore *k
 		break;
 	case IKE_JOB_PPK_MIX:
 		run_ppk_mix(job, c, keys);
+		break;
+	case IKE_JOB_FETCH:
+		/* Only who has the network does it. */
+		job->result = ERR_UNSUPPORTED;
+		snprintf(job->reason, sizeof(job->reason), "nothing can be fetched here");
+		for (struct ike_fetch *f; (f = ike_fetch_next(job, 0)) != NULL;)
+			ike_fetch_done(f, job->result, job->reason, NULL, 0);
 		break;
 	}
 }

@@ -12,6 +12,7 @@
 #include "crypto/ke.h"
 #include "crypto/key.h"
 #include "ike/connection.h"
+#include "ike/fetch.h"
 #include "pki/identity.h"
 #include "pki/keystore.h"
 
@@ -30,6 +31,7 @@ enum ike_job_type {
 				the other (RFC 9867) */
 	IKE_JOB_PPK_MIX,     /* needs the keystore; data: the place of the PPK that was taken, one
 				octet,     and prf+(PPK, input) for each input */
+	IKE_JOB_FETCH,       /* needs the network: its items that are not done (ike/fetch.h) */
 };
 
 #define IKE_JOB_CERTS_MAX 8
@@ -92,6 +94,10 @@ struct ike_job {
 	bool proof_failed;                 /* VERIFY: all was right but the signature itself */
 	uint32_t hashes; /* VERIFY: the hash algorithms that we offered, bits 1 << HASH_* */
 
+	/* What it wants from the network, and what has come; owned, NULL for nothing. */
+	struct ike_fetches *fetches;
+	enum ike_job_type wanted_by; /* FETCH: what it is again once all is done */
+
 	/* Who in the engine waits and what comes next; nobody else looks. */
 	uint64_t sa;   /* our SPI */
 	uint64_t task; /* its serial, 0 for none */
@@ -100,6 +106,12 @@ struct ike_job {
 
 struct ike_job *ike_job_new(enum ike_job_type type);
 void ike_job_free(struct ike_job *job);
+/* True when a job that has run wants something from the network; it is an IKE_JOB_FETCH now, to be
+ * handed out as such. */
+bool ike_job_wants_fetch(struct ike_job *job);
+/* True when a FETCH has come back that another kind of job wanted; it is that again, to be handed
+ * out once more. */
+bool ike_job_resumes(struct ike_job *job);
 /* True for the kinds that need long-term secrets. */
 bool ike_job_needs_keys(const struct ike_job *job);
 /* Does the work and sets result and reason. keys is needed only by those kinds; wall_time is
