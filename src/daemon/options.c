@@ -16,12 +16,14 @@
 #define OTHER         OPTION_NO_FIELD, 0
 
 /* In the order of enum log_level, enum ike_auth_kind, enum ike_start, enum ike_transport,
- * enum ike_childless, enum ike_downgrade, enum revocation_policy and enum esp_df. */
+ * enum ike_childless, enum ike_big_payload, enum ike_downgrade, enum revocation_policy and enum
+ * esp_df. */
 static const char *const log_words[] = {"err", "warn", "note", "info", "debug", NULL};
 static const char *const auth_words[] = {"psk", "cert", "pubkey", NULL};
 static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
 static const char *const transport_words[] = {"udp", "tcp", "auto", "separate", NULL};
 static const char *const childless_words[] = {"allow", "never", "prefer", "force", NULL};
+static const char *const big_payload_words[] = {"auto", "yes", NULL};
 static const char *const downgrade_words[] = {"yes", "require", "suppress", NULL};
 static const char *const ppk_words[] = {"never", "allow", "required", NULL};
 static const char *const ppk_exchange_words[] = {"auto", "auth", "intermediate", NULL};
@@ -136,6 +138,18 @@ static const struct config_option options[] = {
     {SECTION_CONNECTION, "always-send-cert", OPTION_BOOL, false, false, "no", 0, 0, NULL,
      "Send our certificate also to a peer that asks for none.",
      CONNECTION(local_auth.always_send_cert)},
+    {SECTION_CONNECTION, "auth-size-max", OPTION_OCTETS, false, false, "1MiB", 1 << 16, 64 << 20,
+     NULL,
+     "How long the message may be in which a peer proves who it is, with all its certificates and "
+     "revocation lists. So much is held for a peer that has not proved it yet, and for all of such "
+     "together 32 MiB. Not for auth = psk.",
+     CONNECTION(auth_octets_max)},
+    {SECTION_CONNECTION, "big-payload", OPTION_WORD, false, false, "auto", 0, 0, big_payload_words,
+     "Whether a single payload may be longer than 64 KB, as a large certificate, a revocation list "
+     "or Classic McEliece needs it; between two Posterns alone. Auto announces it where something "
+     "of ours is so long, yes always: toward a peer whose certificate or list is. As responder it "
+     "is taken from whoever announces it.",
+     CONNECTION(big_payload)},
     {SECTION_CONNECTION, "weak-signatures", OPTION_BOOL, false, false, "no", 0, 0, NULL,
      "Also take and make signatures with SHA-1, for very old peers.",
      CONNECTION(allow_weak_signatures)},
@@ -304,7 +318,8 @@ bool option_check(const struct config_option *o, const char *text)
 	case OPTION_TIME:
 		return value_time(&v, text) && (v == 0 || in_bounds(o, v));
 	case OPTION_OCTETS:
-		return value_octets(&v, text) && (v == 0 || in_bounds(o, v));
+		return value_octets(&v, text) &&
+		       (v == 0 ? strcmp(o->def, "never") == 0 : in_bounds(o, v));
 	case OPTION_ADDRESS:
 		return strcmp(text, "any") == 0 || addr_parse(&a, text) == ERR_NONE;
 	case OPTION_SELECTOR:

@@ -57,8 +57,15 @@ static const char *expected_number(const struct config_option *o, char buf[OPTIO
 			       "a time from %s to %s (such as 30s, 15m, 8h), or never", low, high);
 		break;
 	case OPTION_OCTETS:
-		(void)snprintf(buf, OPTION_EXPECTED_MAX,
-			       "octets from 64KiB up with a unit (such as 500MB, 1GiB), or never");
+		if (o->max <= 1ULL << 30)
+			(void)snprintf(buf, OPTION_EXPECTED_MAX,
+				       "octets from 64KiB to %" PRIu64
+				       "MiB with a unit (such as 500KB, 1MiB)",
+				       o->max >> 20);
+		else
+			(void)snprintf(buf, OPTION_EXPECTED_MAX,
+				       "octets from 64KiB up with a unit (such as 500MB, 1GiB), "
+				       "or never");
 		break;
 	case OPTION_LIMIT:
 		(void)snprintf(buf, OPTION_EXPECTED_MAX,

@@ -6,6 +6,7 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/auth_octets.h"
+#include "ike/ext/big_payload.h"
 #include "ike/ext/downgrade_prevention.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
@@ -94,6 +95,12 @@ static enum err prove_by_key(struct ike *ike, struct ike_sa *sa, struct ike_job 
 		*why = "the peer can check no signature that our key makes: it announced no hash "
 		       "algorithm that fits (RFC 7427)";
 		return ERR_UNSUPPORTED;
+	}
+	if (big_payload_missing(sa, c) &&
+	    (sa->setup->cert_wanted || sa->config->local_auth.always_send_cert)) {
+		*why = "our certificate is longer than 65535 octets, and the peer has not agreed "
+		       "to take such (BIG_PAYLOAD_SUPPORTED)";
+		return ERR_RANGE;
 	}
 	if (passed_over)
 		sa_log(ike, sa, LOG_NOTE,

@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 #include "ike/child.h"
-#include "ike/ext/big_payload.h"
 #include "ike/narrow.h"
 #include "ike/offer.h"
 #include "ike/select.h"
@@ -33,7 +32,7 @@ static void nonce_and_ke_write(struct message *m, const struct child_offer *o)
 		message_payload(m, PAYLOAD_NONCE, o->nonce);
 	if (o->ke == NULL)
 		return;
-	ke_payload_write(m, o->ke, o->ke_value);
+	message_ke(m, o->ke, o->ke_value);
 }
 
 static void ts_payloads_write(struct message *m, const struct child_draft *d, bool local_first)

@@ -42,6 +42,9 @@ enum ike_downgrade {
 	IKE_DOWNGRADE_SUPPRESS, /* as initiator, not announced */
 };
 
+/* Payloads over 64 KB: announced where something of ours needs them, or always. */
+enum ike_big_payload { IKE_BIG_PAYLOAD_AUTO, IKE_BIG_PAYLOAD_YES };
+
 enum ike_start { IKE_START_MANUAL, IKE_START_AUTO, IKE_START_ON_TRAFFIC };
 
 enum ike_ppk_policy { IKE_PPK_NEVER, IKE_PPK_ALLOW, IKE_PPK_REQUIRED };
@@ -139,6 +142,8 @@ struct ike_connection {
 	bool unique;      /* a new IKE SA of the same identity replaces the old ones */
 	bool allow_weak_signatures;
 	enum ike_downgrade downgrade;
+	enum ike_big_payload big_payload;
+	uint64_t auth_octets_max; /* of one IKE_AUTH message of the peer's; 0: 256 KiB */
 };
 
 /* A zeroed connection with one reference, or NULL. Everything it points at is owned by it. */

@@ -6,7 +6,6 @@
 #include "base/ikev2_names.h"
 #include "base/mem.h"
 #include "ike/create_child.h"
-#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/ppk_child.h"
@@ -66,7 +65,7 @@ static void ike_rekey_write(struct ike_sa *sa, struct message *m, const struct c
 			true);
 	message_payload_end(m);
 	message_payload(m, PAYLOAD_NONCE, BYTES_OF(c->nonce));
-	ke_payload_write(m, c->ke, bytes_of(c->ke_value, c->ke->init_len));
+	message_ke(m, c->ke, bytes_of(c->ke_value, c->ke->init_len));
 }
 
 static void create_send(struct ike *ike, struct ike_sa *sa, struct ike_task *t)

@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 #include "ike/create_child.h"
-#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/ppk_child.h"
@@ -245,7 +244,7 @@ static void ike_answer_write(const struct create_pending *p, struct message *m,
 	ike_choice_write(message_payload_begin(m, PAYLOAD_SA), &p->choice, BYTES_OF(octets));
 	message_payload_end(m);
 	message_payload(m, PAYLOAD_NONCE, BYTES_OF(p->nonce));
-	ke_payload_write(m, ke, ke_value);
+	message_ke(m, ke, ke_value);
 }
 
 /* Makes the SA, sends what `write` puts into the answer, and settles. The pending request ends. */
@@ -262,7 +261,7 @@ static void make_and_answer(struct ike *ike, struct ike_sa *sa, uint8_t exchange
 		goto done;
 	sa_message_begin(ike, sa, &m, exchange, true, sa->recv_id);
 	if (exchange == EXCHANGE_IKE_FOLLOWUP_KE) {
-		ke_payload_write(&m, ke, ke_value);
+		message_ke(&m, ke, ke_value);
 	} else if (p->of_ike) {
 		ike_answer_write(p, &m, ke, ke_value);
 		ppk_write(p, &m);

@@ -275,7 +275,7 @@ static bool init_take(struct ike *ike, struct ike_sa *sa, const struct ike_heade
 	    .with_ke = true,
 	    .ke_sent = s->ke->id,
 	    .with_addke = payloads_notify(ps, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n),
-	    .with_big = big_payload_agreed(sa->config, ps),
+	    .with_big = big_payload_answered(sa->config, ps),
 	};
 	struct ike_choice choice;
 	struct bytes nonce;

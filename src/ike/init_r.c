@@ -140,6 +140,7 @@ static struct ike_conn *conn_choose(struct ike *ike, const struct init_request *
 	    .with_ke = true,
 	    .ke_sent = q->ke.method,
 	    .with_addke = payloads_notify(&q->ps, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n),
+	    .with_big = big_payload_asked(&q->ps),
 	};
 	struct ike_conn *first = ike_conn_match_path(ike, q->path, NULL);
 	struct ike_conn *other = NULL;
@@ -148,7 +149,6 @@ static struct ike_conn *conn_choose(struct ike *ike, const struct init_request *
 	char text[IKE_EXPLAIN_MAX];
 
 	for (struct ike_conn *c = first; c != NULL; c = ike_conn_match_path(ike, q->path, c)) {
-		terms.with_big = big_payload_agreed(c->config, &q->ps);
 		enum err e = ike_select(&c->config->ike, &terms, q->sa, choice, &reason);
 		if (e == ERR_SYNTAX) {
 			ike_log_stranger(ike, LOG_INFO, NULL, q->path,
@@ -254,7 +254,7 @@ static enum err half_open_fill(struct ike *ike, struct ike_sa *sa, const struct 
 		return ERR_NO_MEMORY;
 	/* RFC 7296 2.4: a half-open IKE SA does not wait for ever. */
 	sa->expire_at = ike->now + ike->settings.half_open_timeout;
-	sa->big_payload = big_payload_agreed(sa->config, &q->ps);
+	sa->big_payload = big_payload_asked(&q->ps);
 	init_natd_read(ike, sa, q->path, q->header, &q->ps);
 	ext_read(ike, sa, AT_INIT_REQUEST, &q->ps);
 	exchange_request(sa, q->path, EXCHANGE_IKE_SA_INIT, q->datagram.n, ike->now);

@@ -233,13 +233,10 @@ static enum err take_lists(struct ike_job *job, struct crl *lists[IKE_JOB_CERTS_
 	const char *why = "";
 
 	for (size_t i = 0; i < job->n_certs; i++) {
-		enum err e = ERR_RANGE;
-
 		if (job->cert_encodings[i] != CERT_CRL)
 			continue;
-		why = "a revocation list that the peer sent is too long";
-		if (job->cert_lens[i] <= CRL_PEER_MAX)
-			e = crl_parse(&lists[*n], bytes_of(job->certs[i], job->cert_lens[i]), &why);
+		enum err e =
+		    crl_parse(&lists[*n], bytes_of(job->certs[i], job->cert_lens[i]), &why);
 		if (e == ERR_NO_MEMORY)
 			return e;
 		if (e != ERR_NONE && e != ERR_UNSUPPORTED)

@@ -429,6 +429,8 @@ void sa_message_begin_for(struct ike *ike, struct ike_sa *sa, struct message *m,
 	if (value > IKE_DATAGRAM_MAX / 2)
 		buffer_fit(ike, value + IKE_DATAGRAM_MAX);
 	message_begin(m, ike->buffer, ike->buffer_cap, &h);
+	if (sa->big_payload)
+		message_allow_big(m);
 	if (exchange != EXCHANGE_IKE_SA_INIT)
 		message_sk_begin(m, ike_sk_iv_len(&sa->suite.protect));
 }
@@ -503,6 +505,8 @@ enum err sa_message_seal(struct ike *ike, struct ike_sa *sa, struct message *m,
 	enum err e;
 
 	impair_message(ike, m);
+	if (m->reason != NULL)
+		sa_log(ike, sa, LOG_ERR, "a message cannot be built: %s", m->reason);
 	if (sa->fragmentation && m->reason == NULL && m->w.n + around > fragment_limit(sa))
 		return seal_in_pieces(ike, sa, m, out);
 	e = ike_sk_seal(ike->crypto, &sa->suite.protect, &keys, &sa->iv_counter, &ike->cb.random, m,
@@ -540,6 +544,12 @@ void sa_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uin
 	notify_write(message_payload_begin(&m, PAYLOAD_NOTIFY), protocol, spi, type, data);
 	message_payload_end(&m);
 	sa_respond(ike, sa, &m);
+}
+
+void message_ke(struct message *m, const struct ke_desc *ke, struct bytes value)
+{
+	ke_write(message_payload_begin(m, PAYLOAD_KE), ke->id, value);
+	message_payload_end(m);
 }
 
 void message_notify(struct message *m, uint16_t type, struct bytes data)

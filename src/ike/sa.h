@@ -245,6 +245,7 @@ enum err sa_respond(struct ike *ike, struct ike_sa *sa, struct message *m);
 void sa_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint8_t protocol,
 		       struct bytes spi, uint16_t type, struct bytes data);
 void message_notify(struct message *m, uint16_t type, struct bytes data);
+void message_ke(struct message *m, const struct ke_desc *ke, struct bytes value);
 /* One with a four-octet SPI and no data. */
 void message_notify_spi(struct message *m, uint8_t protocol, uint32_t spi, uint16_t type);
 

@@ -112,7 +112,7 @@ enum err certificate_parse(struct certificate **out, struct bytes der, const cha
 
 	*out = NULL;
 	if (der.n == 0 || der.n > CERTIFICATE_MAX) {
-		*reason = "it is empty or longer than 65536 octets";
+		*reason = "it is empty or longer than 1 MiB";
 		return ERR_RANGE;
 	}
 	c = mem_new(sizeof(*c));

@@ -13,9 +13,9 @@
 #include "pki/identity.h"
 
 /* Limits that hold before any cryptography. */
-#define CERTIFICATE_MAX       65536 /* octets of one certificate */
-#define CERTIFICATES_MAX      8     /* in one message, or in one file of ours */
-#define CERTIFICATE_NAMES_MAX 64    /* subjectAltNames that we look at */
+#define CERTIFICATE_MAX       (1 << 20) /* octets of one certificate */
+#define CERTIFICATES_MAX      8         /* in one message, or in one file of ours */
+#define CERTIFICATE_NAMES_MAX 64        /* subjectAltNames that we look at */
 
 #define CERTIFICATE_SPKI_HASH_LEN   20
 #define CERTIFICATE_FINGERPRINT_LEN 32

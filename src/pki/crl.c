@@ -116,6 +116,7 @@ enum err crl_parse(struct crl **out, struct bytes der, const char **reason)
 		return ERR_NO_MEMORY;
 	}
 	c->crl = d2i_X509_CRL(NULL, &p, (long)der.n);
+	c->octets = der.n;
 	if (c->crl == NULL || p != der.p + der.n) {
 		*reason = "it is no revocation list in DER";
 		e = ERR_SYNTAX;
@@ -206,6 +207,11 @@ int64_t crl_this_update(const struct crl *c)
 int64_t crl_next_update(const struct crl *c)
 {
 	return c->next_update;
+}
+
+size_t crl_octets(const struct crl *c)
+{
+	return c->octets;
 }
 
 size_t crl_count(const struct crl *c)

@@ -11,9 +11,8 @@
 #include "base/error.h"
 #include "pki/certificate.h"
 
-/* Octets of one list: in a file of ours, and in a CERT payload (encoding 7). */
-#define CRL_MAX      (64U << 20)
-#define CRL_PEER_MAX 65536
+/* Octets of one list, wherever it comes from. */
+#define CRL_MAX (64U << 20)
 /* Lists in one file, and for one set of CAs. */
 #define CRLS_MAX 64
 
@@ -34,6 +33,8 @@ const char *crl_issuer(const struct crl *c);
 /* Seconds since 1970. */
 int64_t crl_this_update(const struct crl *c);
 int64_t crl_next_update(const struct crl *c);
+/* Of its DER. */
+size_t crl_octets(const struct crl *c);
 /* How many certificates it revokes. */
 size_t crl_count(const struct crl *c);
 

@@ -23,6 +23,7 @@ struct certificate {
 struct crl {
 	X509_CRL *crl; /* owned */
 	char *issuer;  /* owned */
+	size_t octets; /* of its DER */
 	int64_t this_update;
 	int64_t next_update;
 };

@@ -1,5 +1,7 @@
 #include "wire/message.h"
 
+#include <string.h>
+
 /* Only the first failure counts: after a buffer that was too small the offsets mean nothing, and a
  * step that looks out of order is not. */
 static void fail(struct message *m, const char *reason)
@@ -10,7 +12,11 @@ static void fail(struct message *m, const char *reason)
 }
 
 static const char *const wrong_order = "message: steps in the wrong order";
-static const char *const too_long = "message: a payload is longer than 65535 octets";
+static const char *const too_long =
+    "a payload is longer than 65535 octets, and the peer has not agreed "
+    "to take such (BIG_PAYLOAD_SUPPORTED)";
+static const char *const sk_too_long = "the Encrypted payload is longer than 65535 octets";
+static const char *const all_too_long = "it is longer than 4 GiB";
 
 void message_begin(struct message *m, void *buf, size_t cap, const struct ike_header *h)
 {
@@ -48,6 +54,11 @@ struct writer *message_payload_begin(struct message *m, uint8_t type)
 	return &m->w;
 }
 
+void message_allow_big(struct message *m)
+{
+	m->big_allowed = true;
+}
+
 struct writer *message_payload_begin_big(struct message *m, uint8_t type)
 {
 	struct writer *w = message_payload_begin(m, type);
@@ -62,12 +73,30 @@ struct writer *message_payload_begin_big(struct message *m, uint8_t type)
 	return w;
 }
 
+/* A payload that was begun with a 16-bit length turns out to need one of 32 bits. */
+static void lengthen(struct message *m)
+{
+	const size_t body_at = m->payload_at + PAYLOAD_HEADER_LEN;
+	const size_t more = PAYLOAD_BIG_HEADER_LEN - PAYLOAD_HEADER_LEN;
+	const size_t n = m->w.n - body_at;
+
+	writer_zero(&m->w, more);
+	if (!writer_ok(&m->w))
+		return;
+	memmove(m->w.p + body_at + more, m->w.p + body_at, n);
+	m->w.p[m->payload_at + 1] |= PAYLOAD_BIG;
+	m->payload_big = true;
+}
+
 void message_payload_end(struct message *m)
 {
 	if (m->payload_at == 0) {
 		fail(m, wrong_order);
 		return;
 	}
+	if (m->w.n - m->payload_at > PAYLOAD_LEN_MAX && m->big_allowed && !m->payload_big &&
+	    m->kind == MESSAGE_SK)
+		lengthen(m);
 	size_t len = m->w.n - m->payload_at;
 
 	if (len > (m->payload_big ? UINT32_MAX : PAYLOAD_LEN_MAX))
@@ -145,7 +174,9 @@ static enum err verdict(const struct message *m)
 {
 	if (m->reason == wrong_order)
 		return ERR_STATE;
-	return m->reason == too_long ? ERR_RANGE : ERR_LIMIT;
+	return m->reason == too_long || m->reason == sk_too_long || m->reason == all_too_long
+		   ? ERR_RANGE
+		   : ERR_LIMIT;
 }
 
 static enum err finish(struct message *m, struct bytes *out)
@@ -153,7 +184,7 @@ static enum err finish(struct message *m, struct bytes *out)
 	if (m->w.n <= UINT32_MAX)
 		writer_patch_u32(&m->w, IKE_LENGTH_AT, (uint32_t)m->w.n);
 	else
-		fail(m, too_long);
+		fail(m, all_too_long);
 	if (!writer_ok(&m->w)) {
 		if (m->reason == NULL)
 			m->reason = "message: the buffer is too small";
@@ -187,7 +218,7 @@ enum err message_seal_layout(struct message *m, size_t block, size_t icv_len,
 	size_t icv_at = m->w.n;
 	writer_zero(&m->w, icv_len);
 	if (m->w.n - m->sk_at > PAYLOAD_LEN_MAX)
-		fail(m, too_long);
+		fail(m, sk_too_long);
 	else
 		writer_patch_u16(&m->w, m->sk_at + 2, m->w.n - m->sk_at);
 

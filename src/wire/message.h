@@ -34,6 +34,7 @@ struct message {
 	size_t next_at;    /* offset of the Next Payload octet of the payload before */
 	size_t payload_at; /* offset of the payload under way, 0 for none */
 	bool payload_big;  /* it has a 32-bit length */
+	bool big_allowed;  /* message_allow_big() */
 	enum message_kind kind;
 	size_t sk_at;       /* offset of SK or SKF */
 	size_t iv_at;       /* with SK: where the IV goes */
@@ -46,10 +47,14 @@ void message_begin(struct message *m, void *buf, size_t cap, const struct ike_he
 
 /* Opens a payload and gives the writer for its body; exactly one may be open. */
 struct writer *message_payload_begin(struct message *m, uint8_t type);
-/* The same with a 32-bit length, for a body that needs it; only inside SK, and only when that was
- * negotiated (draft-nir-ipsecme-big-payload). */
+/* Payloads inside SK may have a 32-bit length where their body needs it: both ends have agreed to
+ * that (draft-nir-ipsecme-big-payload). Of whatever type; without it such a payload is an error. */
+void message_allow_big(struct message *m);
+/* The same with a 32-bit length whatever the body needs; only inside SK, and only when that was
+ * negotiated. */
 struct writer *message_payload_begin_big(struct message *m, uint8_t type);
-/* Closes it: its length is now known. Over 65535 octets is an error. */
+/* Closes it: its length is now known. Over 65535 octets it becomes one with a 32-bit length inside
+ * SK after message_allow_big(), else that is an error. */
 void message_payload_end(struct message *m);
 /* A payload whose body is at hand; for an empty one give an empty span. */
 void message_payload(struct message *m, uint8_t type, struct bytes body);

@@ -32,8 +32,6 @@ static enum err take_payload(struct payloads *out, enum payload_place place, uin
 		return wire_syntax(reason, "payload: its length is below that of its header");
 	if (len - header > reader_left(r))
 		return wire_syntax(reason, "payload: it claims more octets than are left");
-	if (len > PAYLOAD_LEN_MAX && type != PAYLOAD_KE)
-		return wire_syntax(reason, "payload: only KE may be longer than 65535 octets");
 	struct bytes body = reader_take(r, len - header);
 
 	*next = ends_chain(type) ? (uint8_t)PAYLOAD_NONE : next_payload;

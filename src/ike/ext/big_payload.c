@@ -2,7 +2,7 @@
 
 #include "ike/ext/ext.h"
 
-#define KE_HEADER 8 /* generic header, method, reserved (RFC 7296 3.4) */
+#define CERT_HEADER 5 /* generic header and encoding (RFC 7296 3.6) */
 
 static bool suites_need_it(const struct ike_suites *s)
 {
@@ -21,10 +21,34 @@ static bool suites_need_it(const struct ike_suites *s)
 	return false;
 }
 
-/* A private-use notify goes only to peers that the configuration names such methods for. */
-static bool configured(const struct ike_connection *c)
+static bool certificate_is_big(const struct ike_credential *c)
 {
-	if (suites_need_it(&c->ike))
+	for (size_t i = 0; i < c->n_certs; i++)
+		if (CERT_HEADER + c->certs[i].n > PAYLOAD_LEN_MAX)
+			return true;
+	return false;
+}
+
+/* Certificates of ours that do not fit else, and revocation lists: who has one that does not, and
+ * it is the same authority's, may want to send it, or to be sent it. */
+static bool auth_needs_it(const struct ike_connection *c)
+{
+	const struct trust *t = c->remote_auth.trust;
+
+	for (size_t i = 0; i < c->local_auth.n_credentials; i++)
+		if (certificate_is_big(&c->local_auth.credentials[i]))
+			return true;
+	for (size_t i = 0; t != NULL && i < trust_crl_count(t); i++)
+		if (CERT_HEADER + crl_octets(trust_crl(t, i)) > PAYLOAD_LEN_MAX)
+			return true;
+	return false;
+}
+
+/* A private-use notify goes only to peers that the configuration has something for which needs it,
+ * or says so; an old peer never sees it. */
+static bool announced(const struct ike_connection *c)
+{
+	if (c->big_payload == IKE_BIG_PAYLOAD_YES || suites_need_it(&c->ike) || auth_needs_it(c))
 		return true;
 	for (size_t i = 0; i < c->n_children; i++)
 		if (suites_need_it(&c->children[i].esp))
@@ -32,18 +56,33 @@ static bool configured(const struct ike_connection *c)
 	return false;
 }
 
-bool big_payload_agreed(const struct ike_connection *c, const struct payloads *ps)
+static bool both_notifies(const struct payloads *ps)
 {
 	struct notify_part n;
 
-	return configured(c) && payloads_notify(ps, NOTIFY_BIG_PAYLOAD_SUPPORTED, &n) &&
+	return payloads_notify(ps, NOTIFY_BIG_PAYLOAD_SUPPORTED, &n) &&
 	       payloads_notify(ps, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &n);
+}
+
+bool big_payload_answered(const struct ike_connection *c, const struct payloads *ps)
+{
+	return announced(c) && both_notifies(ps);
+}
+
+bool big_payload_asked(const struct payloads *ps)
+{
+	return both_notifies(ps);
+}
+
+bool big_payload_missing(const struct ike_sa *sa, const struct ike_credential *c)
+{
+	return !sa->big_payload && certificate_is_big(c);
 }
 
 static void write_notify(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m)
 {
 	(void)ike;
-	if ((at == AT_INIT_REQUEST && configured(sa->config)) ||
+	if ((at == AT_INIT_REQUEST && announced(sa->config)) ||
 	    (at == AT_INIT_RESPONSE && sa->big_payload))
 		message_notify(m, NOTIFY_BIG_PAYLOAD_SUPPORTED, (struct bytes){0});
 }
@@ -53,13 +92,3 @@ const struct ike_extension ext_big_payload = {
     .document = "draft-nir-ipsecme-big-payload",
     .write = write_notify,
 };
-
-void ke_payload_write(struct message *m, const struct ke_desc *ke, struct bytes value)
-{
-	struct writer *w = KE_HEADER + value.n > PAYLOAD_LEN_MAX
-			       ? message_payload_begin_big(m, PAYLOAD_KE)
-			       : message_payload_begin(m, PAYLOAD_KE);
-
-	ke_write(w, ke->id, value);
-	message_payload_end(m);
-}

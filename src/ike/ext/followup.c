@@ -5,7 +5,6 @@
 
 #include "base/ikev2_names.h"
 #include "base/mem.h"
-#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 
 #define SECOND UINT64_C(1000000)
@@ -63,7 +62,7 @@ static void request_send(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 	job->private = NULL;
 	sa_message_begin_for(ike, sa, &m, EXCHANGE_IKE_FOLLOWUP_KE, false, sa->send_id,
 			     job->ke->init_len);
-	ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->init_len));
+	message_ke(&m, job->ke, bytes_of(job->value, job->ke->init_len));
 	mem_free(job->value);
 	job->value = NULL;
 	message_notify(&m, NOTIFY_ADDITIONAL_KEY_EXCHANGE, bytes_of(c->link, c->link_len));
@@ -329,7 +328,7 @@ static void request_done(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 		return;
 	}
 	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_FOLLOWUP_KE, true, sa->recv_id);
-	ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->resp_len));
+	message_ke(&m, job->ke, bytes_of(job->value, job->ke->resp_len));
 	followup_link_write(ike, p, &m);
 	sa->pending = NULL;
 	if (sa_respond(ike, sa, &m) || !followup_hold(ike, sa, p)) {

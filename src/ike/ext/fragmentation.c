@@ -13,8 +13,8 @@
 /* What a message may hold beside a key exchange: certificates, selectors, notifies. */
 #define MESSAGE_OCTETS     65536
 #define INTERMEDIATE_EXTRA 4096
-/* And in IKE_AUTH from a peer that signs: four certificates (RFC 7296 3.6) and a signature, each up
- * to 50 KB with SLH-DSA. */
+/* And in IKE_AUTH from a peer that signs, unless the connection says otherwise: four certificates
+ * (RFC 7296 3.6) and a signature, each up to 50 KB with SLH-DSA. */
 #define AUTH_OCTETS ((size_t)256 << 10)
 /* Fragments of all peers together that wait for their others. */
 #define ASSEMBLING_MAX ((size_t)64 << 20)
@@ -164,15 +164,24 @@ static size_t followup_octets(const struct ike_sa *sa)
 	return most;
 }
 
-/* The peer may sign, as far as we know at this point. */
-static bool may_sign(struct ike *ike, const struct ike_sa *sa)
+static size_t auth_octets_of(const struct ike_connection *c)
 {
+	if (c->remote_auth.kind == IKE_AUTH_BY_PSK)
+		return MESSAGE_OCTETS;
+	return c->auth_octets_max == 0 ? AUTH_OCTETS : (size_t)c->auth_octets_max;
+}
+
+/* Of IKE_AUTH: as responder, what any connection that the peer may turn out to have takes. */
+static size_t auth_octets_max(struct ike *ike, const struct ike_sa *sa)
+{
+	size_t most = MESSAGE_OCTETS;
+
 	if (sa->initiator)
-		return sa->config->remote_auth.kind != IKE_AUTH_BY_PSK;
+		return auth_octets_of(sa->config);
 	for (struct ike_conn *c = NULL; (c = ike_conn_match_path(ike, &sa->path, c)) != NULL;)
-		if (c->config->remote_auth.kind != IKE_AUTH_BY_PSK)
-			return true;
-	return false;
+		if (auth_octets_of(c->config) > most)
+			most = auth_octets_of(c->config);
+	return most;
 }
 
 /* The most that one message of the peer's may hold: before it is authenticated what the key
@@ -186,7 +195,7 @@ static size_t message_octets_max(struct ike *ike, const struct ike_sa *sa)
 		return followup_octets(sa);
 	ke = ike_suite_addke(&sa->suite, sa->setup->addke_place, &next);
 	if (ke == NULL)
-		return may_sign(ike, sa) ? AUTH_OCTETS : MESSAGE_OCTETS;
+		return auth_octets_max(ike, sa);
 	return (sa->initiator ? ke->resp_len : ke->init_len) + INTERMEDIATE_EXTRA;
 }
 

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "ike/auth.h"
 #include "ike/ext/auth_methods.h"
-#include "ike/ext/big_payload.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/ppk_intermediate.h"
 #include "ike/ext/tcp.h"
@@ -213,7 +212,7 @@ static void request_build(struct ike *ike, struct ike_sa *sa, struct ike_job *jo
 	sa_message_begin_for(ike, sa, &m, EXCHANGE_IKE_INTERMEDIATE, false, sa->send_id,
 			     job == NULL ? 0 : job->ke->init_len);
 	if (job != NULL) {
-		ke_payload_write(&m, job->ke, bytes_of(job->value, job->ke->init_len));
+		message_ke(&m, job->ke, bytes_of(job->value, job->ke->init_len));
 		/* A copy of a megabyte that nobody needs any more. */
 		mem_free(job->value);
 		job->value = NULL;
@@ -410,7 +409,7 @@ static void request_answer(struct ike *ike, struct ike_sa *sa)
 
 	sa_message_begin(ike, sa, &m, EXCHANGE_IKE_INTERMEDIATE, true, sa->recv_id);
 	if (ke != NULL)
-		ke_payload_write(&m, ke, bytes_of(s->ke_value, ke->resp_len));
+		message_ke(&m, ke, bytes_of(s->ke_value, ke->resp_len));
 	ext_write(ike, sa, AT_INTERMEDIATE_RESPONSE, &m);
 	if (chain_own(ike, sa, false, &m) || sa_respond(ike, sa, &m)) {
 		sa_kill(ike, sa, NULL);

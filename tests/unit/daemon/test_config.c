@@ -16,7 +16,8 @@
 #define WORDS                                                                                      \
 	"local, remote, remote-port, transport, remote-tcp-port, local-id, remote-id, auth, "      \
 	"cert, key, ca, crl, revocation, remote-pubkey, "                                          \
-	"always-send-cert, weak-signatures, downgrade-prevention, ppk, ppk-id, ppk-exchange, "     \
+	"always-send-cert, auth-size-max, big-payload, weak-signatures, downgrade-prevention, "    \
+	"ppk, ppk-id, ppk-exchange, "                                                              \
 	"ppk-rekey, ppk-numbers, int-auth, ike, rekey, reauth, dpd, "                              \
 	"retransmits, retry, keepalive, childless, encap, unique, child"
 #define SELECTOR                                                                                   \
@@ -106,6 +107,9 @@ static const struct mistake mistakes[] = {
       "500MB, 1GiB), or never",
       "t.conf:5: word \"1\": expected for rekey-packets a number from 100 to 1152921504606846976, "
       "or never"}},
+    {"connection a {\nauth-size-max = never\n" MINIMAL "}",
+     {"t.conf:2: word \"never\": expected for auth-size-max octets from 64KiB to 64MiB with a unit "
+      "(such as 500KB, 1MiB)"}},
     {"connection a {\n" MINIMAL "auth = psk }",
      {"t.conf:6: word \"auth\": expected only once in a section connection"}},
     {"connection a {\n remote = 10.0.0.2 local-id = a auth = eap\n" CHILD "}",

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -84,11 +85,9 @@ static void add_payload(struct ike_job *job, uint8_t encoding, struct bytes data
 }
 
 /* A VERIFY job with a true signature, and a list that revokes the certificate or nobody. */
-static struct ike_job *job_with_list(bool revokes)
+static struct ike_job *job_with(const struct issue_revoked *gone, size_t n_gone)
 {
-	char serial[DESCRIBE_MAX];
-	struct issue_revoked gone = {certificate_serial(cert, serial), NOW - 60, 0};
-	struct issue_crl wish = {ca, ca_key, &gone, revokes, 1, NOW - 60, NOW + 60};
+	struct issue_crl wish = {ca, ca_key, gone, n_gone, 1, NOW - 60, NOW + 60};
 	struct ike_job *job = ike_job_new(IKE_JOB_VERIFY);
 	unsigned char *der = NULL;
 	X509_CRL *crl;
@@ -116,6 +115,14 @@ static struct ike_job *job_with_list(bool revokes)
 	BIO_free(in);
 	mem_free(pem);
 	return job;
+}
+
+static struct ike_job *job_with_list(bool revokes)
+{
+	char serial[DESCRIBE_MAX];
+	const struct issue_revoked gone = {certificate_serial(cert, serial), NOW - 60, 0};
+
+	return job_with(&gone, revokes);
 }
 
 static void expect(struct ike_job *job, enum err e, const char *words)
@@ -152,8 +159,29 @@ static void test_damaged(void **state)
 	job->certs[1][job->cert_lens[1] - 1] ^= 1;
 	expect(job, ERR_AUTH, "signature on the revocation list");
 	job = job_with_list(false);
-	job->cert_lens[1] = CRL_PEER_MAX + 1; /* refused unread */
-	expect(job, ERR_AUTH, "too long");
+	job->cert_lens[1] = CRL_MAX + 1; /* refused unread */
+	expect(job, ERR_AUTH, "longer than 64 MiB");
+}
+
+/* A list longer than a payload of RFC 7296 holds, ours in the midst of the others. */
+static void test_long(void **state)
+{
+	enum { N = 2000 };
+	struct issue_revoked *gone = mem_new(N * sizeof(*gone));
+	char serials[N][40], own_serial[DESCRIBE_MAX];
+
+	(void)state;
+	connection->remote_auth.revocation = REVOCATION_STRICT;
+	for (unsigned i = 0; i < N; i++) {
+		(void)snprintf(serials[i], sizeof(serials[i]), "4%031x", i);
+		gone[i] = (struct issue_revoked){serials[i], NOW - 60, 0};
+	}
+	struct ike_job *job = job_with(gone, N);
+	assert_true(job->cert_lens[1] > 65536);
+	expect(job, ERR_NONE, "");
+	gone[N / 2].serial = certificate_serial(cert, own_serial);
+	expect(job_with(gone, N), ERR_AUTH, "has been revoked");
+	mem_free(gone);
 }
 
 static void test_strict_and_none(void **state)
@@ -178,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_relaxed),
 	    cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_long),
 	    cmocka_unit_test(test_strict_and_none),
 	};
 

@@ -109,7 +109,7 @@ static void refuse(struct bytes der, enum err want)
 static void what_is_no_certificate_is_refused(void **state)
 {
 	struct bytes der = certificate_der(gw.cert);
-	static uint8_t huge[CERTIFICATE_MAX + 1] = {0x30, 0x83, 0x00, 0xff, 0xfd};
+	static uint8_t huge[CERTIFICATE_MAX + 1] = {0x30, 0x83, 0x0f, 0xff, 0xfb};
 	uint8_t *longer = mem_new(der.n + 1);
 
 	(void)state;

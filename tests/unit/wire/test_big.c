@@ -81,33 +81,99 @@ static void big_lengths(void **state)
 	}
 }
 
-/* Only KE may be so long, and only inside SK. */
-static void others_may_not_be_big(void **state)
+/* Whatever needs it is written long, what does not is not; types that nest lengths of their own and
+ * such that are short otherwise all the same. */
+static void any_payload_may_be_big(void **state)
 {
-	const size_t n = 70000;
-	uint8_t *octets = mem_new(n);
-	struct writer w = writer_of(octets, n);
-	struct payloads ps;
-	struct message m;
+	static const struct {
+		uint8_t type;
+		size_t body;
+		bool big;
+	} cases[] = {
+	    {PAYLOAD_CERT, 65531, false},     {PAYLOAD_CERT, 65532, true},
+	    {PAYLOAD_AUTH, 300000, true},     {PAYLOAD_NOTIFY, 65532, true},
+	    {PAYLOAD_VENDOR, 65531, false},   {PAYLOAD_CERTREQ, 70000, true},
+	    {PAYLOAD_KE, MCELIECE + 4, true}, {PAYLOAD_NONCE, 4, false},
+	};
+	const size_t cap = MCELIECE + 1000;
+	uint8_t *body = mem_new(cap), *out = mem_new(cap);
 	const char *reason = "";
 
 	(void)state;
-	writer_u8(&w, 0);
-	writer_u8(&w, PAYLOAD_BIG);
-	writer_u32(&w, (uint32_t)n);
-	writer_zero(&w, n - 6);
-	assert_int_equal(
-	    payloads_parse(&ps, PAYLOADS_INNER_BIG, PAYLOAD_CERT, bytes_of(octets, n), &reason),
-	    ERR_SYNTAX);
-	assert_int_equal(
-	    payloads_parse(&ps, PAYLOADS_INNER_BIG, PAYLOAD_KE, bytes_of(octets, n), &reason),
-	    ERR_NONE);
-	message_begin(&m, octets, n, &header);
+	for (size_t i = 0; i < cap; i++)
+		body[i] = (uint8_t)(i * 7 >> 3);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const size_t n = cases[i].body;
+		struct payloads ps;
+		struct message m;
+		struct bytes inner;
+		uint8_t first;
+
+		message_begin(&m, out, cap, &header);
+		message_sk_begin(&m, 8);
+		message_allow_big(&m);
+		message_payload(&m, cases[i].type, bytes_of(body, n));
+		message_payload(&m, PAYLOAD_VENDOR, BYTES_LITERAL("after it"));
+		inner = message_inner(&m, &first);
+		assert_int_equal(inner.n, n + (cases[i].big ? 6 : 4) + 12);
+		assert_int_equal(inner.p[0], PAYLOAD_VENDOR);
+		assert_int_equal(inner.p[1], cases[i].big ? PAYLOAD_BIG : 0);
+		assert_int_equal(payloads_parse(&ps, PAYLOADS_INNER_BIG, first, inner, &reason),
+				 ERR_NONE);
+		assert_int_equal(ps.n, 2);
+		assert_int_equal(ps.p[0].type, cases[i].type);
+		assert_int_equal(ps.p[0].body.n, n);
+		assert_memory_equal(ps.p[0].body.p, body, n);
+		assert_memory_equal(ps.p[1].body.p, "after it", 8);
+		/* With an octet fewer than it claims. */
+		inner.n = n + (cases[i].big ? 6 : 4) - 1;
+		assert_int_equal(payloads_parse(&ps, PAYLOADS_INNER_BIG, first, inner, &reason),
+				 ERR_SYNTAX);
+	}
+	mem_free(body);
+	mem_free(out);
+}
+
+/* Who has not agreed gets none: the message cannot be built, and says why. */
+static void none_without_agreement(void **state)
+{
+	const size_t n = 70000, cap = 100000;
+	uint8_t *body = mem_new(n), *out = mem_new(cap);
+	struct message_seal seal;
+	struct message m;
+	struct bytes end;
+
+	(void)state;
+	message_begin(&m, out, cap, &header);
+	message_sk_begin(&m, 8);
+	message_payload(&m, PAYLOAD_CERT, bytes_of(body, n));
+	assert_int_equal(message_seal_layout(&m, 1, 16, &seal), ERR_RANGE);
+	assert_non_null(strstr(m.reason, "65535"));
+	assert_non_null(strstr(m.reason, "has not agreed"));
+	/* Outside SK never. */
+	message_begin(&m, out, cap, &header);
+	message_allow_big(&m);
+	message_payload(&m, PAYLOAD_CERT, bytes_of(body, n));
+	assert_int_equal(message_end(&m, &end), ERR_RANGE);
+	message_begin(&m, out, cap, &header);
 	(void)message_payload_begin_big(&m, PAYLOAD_KE);
 	message_payload_end(&m);
-	struct bytes out;
-	assert_int_equal(message_end(&m, &out), ERR_STATE);
-	mem_free(octets);
+	assert_int_equal(message_end(&m, &end), ERR_STATE);
+	/* No room for the two octets more. */
+	message_begin(&m, out, IKE_HEADER_LEN + 4 + 8 + 4 + n, &header);
+	message_sk_begin(&m, 8);
+	message_allow_big(&m);
+	message_payload(&m, PAYLOAD_CERT, bytes_of(body, n));
+	assert_int_equal(message_seal_layout(&m, 1, 0, &seal), ERR_LIMIT);
+	/* SK itself has 16 bits for its length, whatever is inside. */
+	message_begin(&m, out, cap, &header);
+	message_sk_begin(&m, 8);
+	message_allow_big(&m);
+	message_payload(&m, PAYLOAD_CERT, bytes_of(body, n));
+	assert_int_equal(message_seal_layout(&m, 1, 16, &seal), ERR_RANGE);
+	assert_non_null(strstr(m.reason, "Encrypted payload"));
+	mem_free(body);
+	mem_free(out);
 }
 
 int main(void)
@@ -115,7 +181,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_megabyte_goes_and_comes),
 	    cmocka_unit_test(big_lengths),
-	    cmocka_unit_test(others_may_not_be_big),
+	    cmocka_unit_test(any_payload_may_be_big),
+	    cmocka_unit_test(none_without_agreement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

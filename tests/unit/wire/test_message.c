@@ -358,7 +358,7 @@ static void too_long_a_payload(void **state)
 	writer_zero(message_payload_begin(&m, PAYLOAD_KE), PAYLOAD_LEN_MAX - 3);
 	message_payload_end(&m);
 	assert_int_equal(message_end(&m, &out), ERR_RANGE);
-	assert_string_equal(m.reason, "message: a payload is longer than 65535 octets");
+	assert_non_null(strstr(m.reason, "a payload is longer than 65535 octets"));
 
 	/* SK of the longest length there is, and of one more */
 	for (size_t over = 0; over <= 1; over++) {
