@@ -34,6 +34,9 @@ static const struct {
     [KEY_SLH_DSA_SHAKE_192F] = {"SLH-DSA-SHAKE-192f", NULL, "SLH-DSA-SHAKE-192f"},
     [KEY_SLH_DSA_SHAKE_256S] = {"SLH-DSA-SHAKE-256s", NULL, "SLH-DSA-SHAKE-256s"},
     [KEY_SLH_DSA_SHAKE_256F] = {"SLH-DSA-SHAKE-256f", NULL, "SLH-DSA-SHAKE-256f"},
+    [KEY_ML_KEM_512] = {"ML-KEM-512", NULL, "ML-KEM-512"},
+    [KEY_ML_KEM_768] = {"ML-KEM-768", NULL, "ML-KEM-768"},
+    [KEY_ML_KEM_1024] = {"ML-KEM-1024", NULL, "ML-KEM-1024"},
 };
 
 static bool has_group(const EVP_PKEY *pkey, const char *group)
@@ -138,7 +141,7 @@ static enum err decode_checked(EVP_PKEY **pkey, enum key_type *type, struct byte
 	*type = type_of(*pkey);
 	if (*type == KEY_NONE)
 		*reason = "the key is of a type other than RSA, ECDSA P-256, P-384, P-521, "
-			  "Ed25519, Ed448, ML-DSA and SLH-DSA";
+			  "Ed25519, Ed448, ML-DSA, SLH-DSA and ML-KEM";
 	else if (*type == KEY_RSA && EVP_PKEY_get_bits(*pkey) > RSA_BITS_MAX)
 		*reason = "the RSA key is longer than 16384 bits";
 	else
@@ -287,4 +290,9 @@ const char *key_type_name(enum key_type type)
 bool key_type_is_pq(enum key_type type)
 {
 	return type >= KEY_ML_DSA_44 && type < KEY_TYPES;
+}
+
+bool key_type_is_kem(enum key_type type)
+{
+	return type >= KEY_ML_KEM_512 && type <= KEY_ML_KEM_1024;
 }

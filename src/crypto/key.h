@@ -35,6 +35,10 @@ enum key_type {
 	KEY_SLH_DSA_SHAKE_192F,
 	KEY_SLH_DSA_SHAKE_256S,
 	KEY_SLH_DSA_SHAKE_256F,
+	/* FIPS 203; keys as RFC 9935 has them. They encapsulate and sign nothing: crypto/kem.h */
+	KEY_ML_KEM_512,
+	KEY_ML_KEM_768,
+	KEY_ML_KEM_1024,
 	KEY_TYPES, /* how many there are */
 };
 
@@ -67,8 +71,10 @@ unsigned public_key_bits(const struct public_key *key);
 enum err public_key_spki(const struct public_key *key, uint8_t **der, size_t *der_len);
 bool public_key_equal(const struct public_key *a, const struct public_key *b);
 const char *key_type_name(enum key_type type);
-/* No quantum computer is known to break it: ML-DSA, SLH-DSA. */
+/* No quantum computer is known to break it: ML-DSA, SLH-DSA, ML-KEM. */
 bool key_type_is_pq(enum key_type type);
+/* A KEM's: it proves nothing by signing. */
+bool key_type_is_kem(enum key_type type);
 
 /* What the primitive is, and how it writes its value. */
 enum signature_kind {

@@ -354,6 +354,28 @@ static bool eku_allows(X509 *cert, enum eku_policy policy)
 	return ok;
 }
 
+static bool check_eku(const struct certificate *c, const struct trust_policy *policy, char *reason,
+		      size_t cap)
+{
+	if (eku_allows(c->x509, policy->eku))
+		return true;
+	say(reason, cap, "extendedKeyUsage of the certificate of ", c->subject,
+	    " does not allow ipsecIKE", NULL);
+	return false;
+}
+
+/* RFC 9935 5: keyEncipherment and nothing else, where there is such an extension. What RFC 4945
+ * 5.1.3.2 wants, a key that signs, is not asked for here. */
+static bool check_kem_usage(const struct certificate *c, uint32_t usage,
+			    const struct trust_policy *policy, char *reason, size_t cap)
+{
+	if (usage == UINT32_MAX || usage == X509v3_KU_KEY_ENCIPHERMENT)
+		return check_eku(c, policy, reason, cap);
+	say(reason, cap, "keyUsage of the certificate of ", c->subject,
+	    " must be keyEncipherment alone, for its key is a KEM's (RFC 9935)", NULL);
+	return false;
+}
+
 /* RFC 4945 5.1.3.2 and 5.1.3.12, for the certificate whose key made AUTH. */
 static bool check_usage(const struct certificate *c, const struct trust_policy *policy,
 			char *reason, size_t cap)
@@ -363,6 +385,15 @@ static bool check_usage(const struct certificate *c, const struct trust_policy *
 			       X509v3_KU_KEY_AGREEMENT | X509v3_KU_ENCIPHER_ONLY |
 			       X509v3_KU_DECIPHER_ONLY;
 
+	if (policy->kem != key_type_is_kem(public_key_type(c->key))) {
+		say(reason, cap, "the certificate of ", c->subject,
+		    policy->kem ? " has a key that signs, where a KEM's must be"
+				: " has a KEM's key, which cannot sign",
+		    NULL);
+		return false;
+	}
+	if (policy->kem)
+		return check_kem_usage(c, usage, policy, reason, cap);
 	/* RFC 9881 5, RFC 9909 6 */
 	if (usage != UINT32_MAX && (usage & never) != 0 &&
 	    key_type_is_pq(public_key_type(c->key))) {
@@ -375,12 +406,7 @@ static bool check_usage(const struct certificate *c, const struct trust_policy *
 		    " allows neither digitalSignature nor nonRepudiation", NULL);
 		return false;
 	}
-	if (!eku_allows(c->x509, policy->eku)) {
-		say(reason, cap, "extendedKeyUsage of the certificate of ", c->subject,
-		    " does not allow ipsecIKE", NULL);
-		return false;
-	}
-	return true;
+	return check_eku(c, policy, reason, cap);
 }
 
 /* A verification of leaf, with what else the peer sent. */

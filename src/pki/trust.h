@@ -40,6 +40,9 @@ struct trust_policy {
 	enum revocation_policy revocation;
 	const struct crl *const *received; /* lists that came with the certificates; borrowed */
 	size_t n_received;
+	/* The key of certs[0] is to be a KEM's, and not one that signs. Without it, the reverse: no
+	 * certificate is good for both (draft-wang-ipsecme-kem-auth-ikev2; our M6). */
+	bool kem;
 };
 
 struct trust *trust_new(void);             /* one reference */
@@ -58,12 +61,13 @@ const struct crl *trust_crl(const struct trust *t, size_t i);
 size_t trust_ca_count(const struct trust *t);
 const struct certificate *trust_ca(const struct trust *t, size_t i);
 
-/* The peer's certificates as received: certs[0] holds the key that made AUTH, the others come in
- * any order (RFC 7296 3.6). Checks, at `now` (seconds since 1970): limits, key and signature
- * algorithms, the path to a configured CA with everything of RFC 5280 6, keyUsage
- * and extendedKeyUsage as RFC 4945 5.1.3 wants them, and that the certificate names id (NULL: not
- * asked). ERR_NONE, or ERR_AUTH, ERR_LIMIT, ERR_NO_MEMORY with a sentence for the log in reason
- * (cap octets, TRUST_REASON_MAX is enough); nothing of it goes to the peer. */
+/* The peer's certificates as received: certs[0] holds the key that made AUTH, or of a KEM the one
+ * that takes part in making it; the others come in any order (RFC 7296 3.6). Checks, at `now`
+ * (seconds since 1970): limits, key and signature algorithms, the path to a configured CA with
+ * everything of RFC 5280 6, keyUsage and extendedKeyUsage as RFC 4945 5.1.3 wants them, and that
+ * the certificate names id (NULL: not asked). ERR_NONE, or ERR_AUTH, ERR_LIMIT, ERR_NO_MEMORY with
+ * a sentence for the log in reason (cap octets, TRUST_REASON_MAX is enough); nothing of it goes to
+ * the peer. */
 enum err trust_check_chain(const struct trust *t, const struct trust_policy *policy,
 			   const struct certificate *const *certs, size_t n,
 			   const struct identity *id, int64_t now, char *reason, size_t cap);

@@ -6,7 +6,8 @@
 bool payload_is_known(uint8_t type)
 {
 	/* RFC 7296 3.2: all types that it defines MUST be understood. */
-	return (type >= PAYLOAD_SA && type <= PAYLOAD_EAP) || type == PAYLOAD_SKF;
+	return (type >= PAYLOAD_SA && type <= PAYLOAD_EAP) || type == PAYLOAD_SKF ||
+	       type == PAYLOAD_ECERT;
 }
 
 static bool ends_chain(uint8_t type)
@@ -37,7 +38,8 @@ static enum err take_payload(struct payloads *out, enum payload_place place, uin
 	*next = ends_chain(type) ? (uint8_t)PAYLOAD_NONE : next_payload;
 	if (ends_chain(type) && place != PAYLOADS_OUTER)
 		return wire_syntax(reason, "payload: SK or SKF inside SK");
-	if (!payload_is_known(type)) {
+	/* A number of private use means something only where both have said so, within SK. */
+	if (!payload_is_known(type) || (type == PAYLOAD_ECERT && place == PAYLOADS_OUTER)) {
 		/* RFC 7296 2.5: critical ones end the message, the others are skipped. */
 		if ((flags & PAYLOAD_CRITICAL) == 0)
 			out->skipped++;
@@ -79,14 +81,17 @@ enum err payloads_parse(struct payloads *out, enum payload_place place, uint8_t 
 	return ERR_NONE;
 }
 
-/* A set of payload types 32..63. */
-#define BIT(type) (UINT32_C(1) << ((type)-32))
+/* A set of payload types 32..62, and ECERT, which is far from the others. */
+#define BIT(type)     (UINT32_C(1) << BIT_AT((int)(type)))
+#define BIT_AT(type)  ((type) == (int)PAYLOAD_ECERT ? 31U : (unsigned)(type)-PAYLOAD_FIRST)
+#define PAYLOAD_FIRST 32U
 
 /* At most once wherever they may be. RFC 7296 1.2 to 1.4 and Appendix C write these without '+'. */
 #define SINGLES                                                                                    \
 	(BIT(PAYLOAD_SA) | BIT(PAYLOAD_KE) | BIT(PAYLOAD_IDI) | BIT(PAYLOAD_IDR) |                 \
 	 BIT(PAYLOAD_AUTH) | BIT(PAYLOAD_NONCE) | BIT(PAYLOAD_TSI) | BIT(PAYLOAD_TSR) |            \
-	 BIT(PAYLOAD_SK) | BIT(PAYLOAD_SKF) | BIT(PAYLOAD_CP) | BIT(PAYLOAD_EAP))
+	 BIT(PAYLOAD_SK) | BIT(PAYLOAD_SKF) | BIT(PAYLOAD_CP) | BIT(PAYLOAD_EAP) |                 \
+	 BIT(PAYLOAD_ECERT))
 
 /* Everywhere and as often as one likes: "[V+][N+]" in RFC 7296 Appendix C. */
 #define ANYWHERE (BIT(PAYLOAD_NOTIFY) | BIT(PAYLOAD_VENDOR))
@@ -129,10 +134,13 @@ static const struct chain_rule chain_rules[] = {
     {EXCHANGE_INFORMATIONAL, PAYLOADS_INNER, BIT(PAYLOAD_DELETE) | BIT(PAYLOAD_CP) | ANYWHERE,
      BIT(PAYLOAD_DELETE) | BIT(PAYLOAD_CP) | ANYWHERE},
     {EXCHANGE_IKE_INTERMEDIATE, PAYLOADS_OUTER, OUTER, OUTER},
-    /* RFC 9242; KE of RFC 9370 2.2.2; IDs and CERTREQ of RFC 9593 */
+    /* RFC 9242; KE of RFC 9370 2.2.2; IDs and CERTREQ of RFC 9593; CERT and ECERT of
+     * draft-wang-ipsecme-kem-auth-ikev2 */
     {EXCHANGE_IKE_INTERMEDIATE, PAYLOADS_INNER,
-     BIT(PAYLOAD_KE) | BIT(PAYLOAD_IDI) | BIT(PAYLOAD_IDR) | BIT(PAYLOAD_CERTREQ) | ANYWHERE,
-     BIT(PAYLOAD_KE) | BIT(PAYLOAD_IDI) | BIT(PAYLOAD_IDR) | BIT(PAYLOAD_CERTREQ) | ANYWHERE},
+     BIT(PAYLOAD_KE) | BIT(PAYLOAD_IDI) | BIT(PAYLOAD_IDR) | BIT(PAYLOAD_CERTREQ) |
+	 BIT(PAYLOAD_ECERT) | ANYWHERE,
+     BIT(PAYLOAD_KE) | BIT(PAYLOAD_IDI) | BIT(PAYLOAD_IDR) | BIT(PAYLOAD_CERTREQ) |
+	 BIT(PAYLOAD_CERT) | ANYWHERE},
     {EXCHANGE_IKE_FOLLOWUP_KE, PAYLOADS_OUTER, OUTER, OUTER},
     /* RFC 9370 2.2.4 */
     {EXCHANGE_IKE_FOLLOWUP_KE, PAYLOADS_INNER, BIT(PAYLOAD_KE) | ANYWHERE,
@@ -186,6 +194,23 @@ const struct payload *payloads_next(const struct payloads *ps, uint8_t type,
 const struct payload *payloads_find(const struct payloads *ps, uint8_t type)
 {
 	return payloads_next(ps, type, NULL);
+}
+
+void payloads_forget(struct payloads *ps, uint8_t type)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		if (ps->p[i].type != type) {
+			ps->p[n++] = ps->p[i];
+			continue;
+		}
+		if (!ps->p[i].critical)
+			ps->skipped++;
+		else if (ps->unsupported == 0)
+			ps->unsupported = type;
+	}
+	ps->n = n;
 }
 
 size_t payloads_count(const struct payloads *ps, uint8_t type)

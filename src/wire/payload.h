@@ -75,5 +75,8 @@ const struct payload *payloads_find(const struct payloads *ps, uint8_t type);
 const struct payload *payloads_next(const struct payloads *ps, uint8_t type,
 				    const struct payload *after);
 size_t payloads_count(const struct payloads *ps, uint8_t type);
+/* Makes those of a type unknown after all: a number of private use, with a peer that has not said
+ * what it means by it. If one was critical, ps->unsupported says so (RFC 7296 2.5). */
+void payloads_forget(struct payloads *ps, uint8_t type);
 
 #endif

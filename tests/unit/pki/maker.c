@@ -25,7 +25,7 @@ static EVP_PKEY *key_for(const char *curve)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
 	if (strcmp(curve, "ed25519") == 0)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	if (strstr(curve, "DSA-") != NULL)
+	if (strstr(curve, "DSA-") != NULL || strstr(curve, "KEM-") != NULL)
 		return EVP_PKEY_Q_keygen(NULL, NULL, curve);
 	return EVP_PKEY_Q_keygen(NULL, NULL, "EC", curve);
 }

@@ -32,6 +32,8 @@ static struct made leaf(const char *key, const struct made *issuer, const char *
 					       .curve = key});
 }
 
+static bool as_kem; /* what the chain is to be good for */
+
 static enum err judge(const struct made *root, const struct made *inter, const struct made *gw)
 {
 	const struct certificate *certs[] = {gw->cert, inter->cert};
@@ -39,8 +41,8 @@ static enum err judge(const struct made *root, const struct made *inter, const s
 	const char *reason;
 
 	assert_int_equal(trust_add_ca(t, root->cert, &reason), ERR_NONE);
-	enum err e = trust_check_chain(t, &(struct trust_policy){0}, certs, 2, NULL, MAKER_NOW,
-				       reason_text, sizeof(reason_text));
+	enum err e = trust_check_chain(t, &(struct trust_policy){.kem = as_kem}, certs, 2, NULL,
+				       MAKER_NOW, reason_text, sizeof(reason_text));
 	trust_free(t);
 	return e;
 }
@@ -127,12 +129,50 @@ static int teardown(void **state)
 	return mem_blocks_held() != 0;
 }
 
+/* RFC 9935 5, and that no certificate is good for both ways to prove oneself. */
+static void a_kem_certificate_says_key_encipherment_alone(void **state)
+{
+	static const char *const keys[] = {"ML-KEM-512", "ML-KEM-768", "ML-KEM-1024"};
+	static const char *const wrong[] = {"digitalSignature", "keyEncipherment,digitalSignature",
+					    "keyEncipherment,keyAgreement", "keyAgreement",
+					    "keyEncipherment,dataEncipherment"};
+	struct made root = ca("ML-DSA-44", NULL), inter = ca("ML-DSA-44", &root);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		for (unsigned absent = 0; absent < 2; absent++) {
+			struct made gw = leaf(keys[i], &inter, absent ? NULL : "keyEncipherment");
+			as_kem = true;
+			assert_int_equal(judge(&root, &inter, &gw), ERR_NONE);
+			as_kem = false;
+			assert_int_equal(judge(&root, &inter, &gw), ERR_AUTH);
+			assert_non_null(strstr(reason_text, "has a KEM's key, which cannot sign"));
+			unmake(&gw);
+		}
+	}
+	as_kem = true;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct made gw = leaf("ML-KEM-768", &inter, wrong[i]);
+		assert_int_equal(judge(&root, &inter, &gw), ERR_AUTH);
+		assert_non_null(strstr(reason_text, "must be keyEncipherment alone"));
+		unmake(&gw);
+	}
+	struct made gw = leaf("ML-DSA-44", &inter, "digitalSignature");
+	assert_int_equal(judge(&root, &inter, &gw), ERR_AUTH);
+	assert_non_null(strstr(reason_text, "a key that signs, where a KEM's must be"));
+	as_kem = false;
+	unmake(&gw);
+	unmake(&inter);
+	unmake(&root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(chains_of_each_family_are_believed),
 	    cmocka_unit_test(a_changed_signature_is_noticed),
 	    cmocka_unit_test(key_usage_must_not_say_encryption),
+	    cmocka_unit_test(a_kem_certificate_says_key_encipherment_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);
