@@ -102,6 +102,10 @@ static const struct config_option options[] = {
      CONNECTION(transport)},
     {SECTION_CONNECTION, "remote-tcp-port", OPTION_COUNT, false, false, "4500", 1, 65535, NULL,
      "The peer's TCP port for IKE.", CONNECTION(remote_tcp_port)},
+    {SECTION_CONNECTION, "tcp-share", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "Use one TCP connection for all connections to the same peer's address and port that say so, "
+     "too. RFC 9329 gives each IKE SA one of its own; a Postern at the other end takes both.",
+     CONNECTION(tcp_share)},
     {SECTION_CONNECTION, "local-id", OPTION_IDENTITY, false, true, NULL, 0, 0, NULL,
      "Who we are: a host name, a mail address, an IP address, a distinguished name such as "
      "\"CN=gw, O=Example\", or \"keyid:text\".",

@@ -121,8 +121,9 @@ struct ike_connection {
 	struct addr remote;   /* none: anybody may call, and we cannot */
 	uint16_t remote_port; /* 500 unless configured */
 	enum ike_transport transport;
-	uint16_t remote_tcp_port;   /* 4500 unless configured */
-	struct identity *local_id;  /* owned */
+	uint16_t remote_tcp_port;  /* 4500 unless configured */
+	bool tcp_share;            /* with other connections to the same peer, one TCP connection */
+	struct identity *local_id; /* owned */
 	struct identity *remote_id; /* owned; NULL: whoever authenticates */
 	struct ike_local_auth local_auth;
 	struct ike_remote_auth remote_auth;

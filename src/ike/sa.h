@@ -181,8 +181,9 @@ struct ike_sa {
 	bool tcp_originator : 1;        /* we open its connections */
 	bool long_length : 1;
 	bool separate : 1;
-	bool wait_stream : 1;  /* the handshake goes on when a stream is open */
-	uint64_t replaced_spi; /* our SPI of the SA that this one reauthenticates, 0 for none */
+	bool stream_awaited : 1; /* it is told when stream is open */
+	bool wait_stream : 1;    /* the handshake goes on when a stream is open */
+	uint64_t replaced_spi;   /* our SPI of the SA that this one reauthenticates, 0 for none */
 };
 
 static inline uint64_t sa_our_spi(const struct ike_sa *sa)

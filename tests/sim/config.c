@@ -236,6 +236,7 @@ struct ike_connection *config_make(struct sim_peer *p, struct sim_peer *other,
 	c->unique = !w->no_unique;
 	c->force_encap = w->force_encap;
 	c->transport = w->transport;
+	c->tcp_share = w->tcp_share;
 	c->childless = w->childless;
 	c->downgrade = w->downgrade;
 	c->remote_tcp_port = 4500;

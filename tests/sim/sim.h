@@ -208,6 +208,7 @@ struct sim_wish {
 	enum ike_childless childless;
 	enum ike_downgrade downgrade;
 	enum ike_transport transport;
+	bool tcp_share;
 	enum ike_int_auth int_auth;
 	const char *psk; /* NULL: the usual one */
 	struct {

@@ -110,26 +110,94 @@ bool tcp_is_open(struct ike *ike, const struct path *path)
 	return s != NULL ? s->open : (path->stream & STREAM_OURS) == 0;
 }
 
+static struct ike_sa *first_on(const struct ike_stream *s)
+{
+	return CONTAINER_OF(s->sas.next, struct ike_sa, of_stream);
+}
+
+/* How many IKE SAs that came up are on it. */
+static unsigned count_on(const struct ike_stream *s, bool *long_length)
+{
+	unsigned n = 0;
+
+	*long_length = false;
+	for (const struct list *node = s->sas.next; node != &s->sas; node = node->next) {
+		const struct ike_sa *sa = CONTAINER_OF(node, const struct ike_sa, of_stream);
+		n += sa->state != SA_HALF_OPEN && sa->state != SA_FAILED;
+		*long_length |= sa->long_length;
+	}
+	return n;
+}
+
+/* sa may use this stream of ours: it leads to where sa wants to go, all on it have agreed to share
+ * one, and its frames are of a kind that the peer has said it takes. */
+static bool may_share(const struct ike_sa *sa, const struct ike_stream *s)
+{
+	const struct ike_sa *other = list_empty(&s->sas) ? NULL : first_on(s);
+	bool long_length;
+
+	return other != NULL && (s->number & STREAM_OURS) != 0 && sa->config->tcp_share &&
+	       other->config->tcp_share &&
+	       addr_equal(&other->path.local.addr, &sa->path.local.addr) &&
+	       addr_equal(&other->path.remote.addr, &sa->path.remote.addr) &&
+	       other->path.remote.port == sa->path.remote.port &&
+	       count_on(s, &long_length) < TCP_SHARED_MAX &&
+	       ((s->number & STREAM_LONG) == 0 || sa->long_length || long_length);
+}
+
+/* The stream of another IKE SA that sa may use, too. */
+static struct ike_stream *shared_find(struct ike *ike, const struct ike_sa *sa)
+{
+	if (!sa->config->tcp_share)
+		return NULL;
+	LIST_EACH (&ike->sa_list, node) {
+		const struct ike_sa *other = CONTAINER_OF(node, const struct ike_sa, all);
+		if (other != sa && other->stream != NULL && may_share(sa, other->stream))
+			return other->stream;
+	}
+	return NULL;
+}
+
+/* sa goes on in a stream that is there: in a moment, or when it has been opened. */
+static void join(struct ike *ike, struct ike_sa *sa, struct ike_stream *s)
+{
+	sa->path = first_on(s)->path;
+	sa->path.natt = false;
+	tcp_attach(ike, sa);
+	sa->stream_awaited = true;
+	if (!s->open)
+		return;
+	sa->reopen_at = ike->now + 1;
+	sa_schedule(ike, sa);
+}
+
 enum err tcp_connect(struct ike *ike, struct ike_sa *sa)
 {
 	const struct stream_ops *ops = ike->cb.streams;
 	const uint16_t port = sa->config->remote_tcp_port;
+	struct ike_stream *shared;
 	uint32_t number;
 
 	if (ops == NULL)
 		return ERR_UNSUPPORTED;
+	sa->tcp_originator = true;
+	sa->path.natt = false;
+	sa->path.remote.port = port != 0 ? port : NATT_PORT;
+	shared = shared_find(ike, sa);
+	if (shared != NULL) {
+		join(ike, sa, shared);
+		return ERR_NONE;
+	}
 	do
 		number = (++ike->next_stream & ~STREAM_LONG) | STREAM_OURS |
 			 (sa->long_length ? STREAM_LONG : 0);
 	while (stream_find(ike, number) != NULL);
-	sa->tcp_originator = true;
-	sa->path.natt = false;
 	sa->path.local.port = 0;
-	sa->path.remote.port = port != 0 ? port : NATT_PORT;
 	sa->path.stream = number;
 	tcp_attach(ike, sa);
 	if (sa->stream == NULL)
 		return ERR_NO_MEMORY;
+	sa->stream_awaited = true;
 	enum err e = ops->open(ike->cb.streams_ctx, &sa->path);
 	if (e)
 		tcp_detach(ike, sa);
@@ -283,6 +351,7 @@ static void lost(struct ike *ike, struct ike_sa *sa, const char *reason)
 	const uint64_t pause = SECOND << shift;
 
 	sa->stream = NULL;
+	sa->stream_awaited = false;
 	list_remove(&sa->of_stream);
 	if (!sa->tcp_originator)
 		return; /* the peer comes back, or liveness notices that it does not */
@@ -306,6 +375,28 @@ static void lost(struct ike *ike, struct ike_sa *sa, const char *reason)
 	sa_schedule(ike, sa);
 }
 
+/* An awaited stream is open. Each may end its IKE SA here, and the last of them the stream. */
+static void all_opened(struct ike *ike, uint32_t number, const struct endpoint *local)
+{
+	struct ike_stream *s = stream_find(ike, number);
+
+	while (s != NULL) {
+		struct ike_sa *sa = NULL;
+		LIST_EACH (&s->sas, node) {
+			struct ike_sa *one = CONTAINER_OF(node, struct ike_sa, of_stream);
+			if (sa == NULL && one->stream_awaited)
+				sa = one;
+		}
+		if (sa == NULL)
+			return;
+		sa->stream_awaited = false;
+		sa->path.local = *local;
+		opened(ike, sa);
+		sa_schedule(ike, sa);
+		s = stream_find(ike, number);
+	}
+}
+
 void ike_stream_event(struct ike *ike, const struct stream_event *event, uint64_t now)
 {
 	struct ike_stream *s = stream_find(ike, event->path.stream);
@@ -317,11 +408,7 @@ void ike_stream_event(struct ike *ike, const struct stream_event *event, uint64_
 		s->open = true;
 		if (ike->cb.streams != NULL)
 			ike->cb.streams->hold(ike->cb.streams_ctx, s->number, STREAM_MESSAGE_KNOWN);
-		/* One IKE SA alone waits for a new stream, and may end it here. */
-		struct ike_sa *sa = CONTAINER_OF(s->sas.next, struct ike_sa, of_stream);
-		sa->path.local = event->path.local;
-		opened(ike, sa);
-		sa_schedule(ike, sa);
+		all_opened(ike, s->number, &event->path.local);
 	} else {
 		/* Nobody is on it when it is freed, so nobody closes it. */
 		struct list sas;
@@ -343,6 +430,13 @@ void tcp_tick(struct ike *ike, struct ike_sa *sa)
 	if (sa->reopen_at == 0 || sa->reopen_at > ike->now)
 		return;
 	sa->reopen_at = 0;
+	if (sa->stream != NULL) { /* joined; else it is awaited no more */
+		if (sa->stream_awaited && sa->stream->open) {
+			sa->stream_awaited = false;
+			opened(ike, sa);
+		}
+		return;
+	}
 	if (tcp_connect(ike, sa)) {
 		sa->reopen_at = ike->now + REOPEN_MOST;
 		sa->reopens++;
@@ -372,22 +466,20 @@ bool tcp_path_fits(struct ike *ike, const struct ike_sa *sa, const struct path *
 		   const char **why)
 {
 	const struct ike_stream *s = path->stream == 0 ? NULL : stream_find(ike, path->stream);
+	bool long_length = sa != NULL && sa->long_length;
+	const unsigned others = sa != NULL || s == NULL ? 0 : count_on(s, &long_length);
 
-	/* Digest 6.1 rule 5 */
-	if ((path->stream & STREAM_LONG) != 0 && (sa == NULL || !sa->long_length)) {
+	/* Digest 6.1 rule 5: agreed on by it, or before it by another in the same stream. */
+	if ((path->stream & STREAM_LONG) != 0 && !long_length) {
 		*why = "longer lengths were not agreed";
 		if (s == NULL && ike->cb.streams != NULL)
 			ike->cb.streams->close(ike->cb.streams_ctx, path->stream);
 		return false;
 	}
-	/* RFC 9329 6.1: an IKE SA MUST NOT share a connection with another, but for the one that it
-	 * replaces. Those that never came up do not count. */
-	for (const struct list *node = s == NULL || sa != NULL ? NULL : s->sas.next;
-	     node != NULL && node != &s->sas; node = node->next) {
-		const struct ike_sa *other = CONTAINER_OF(node, const struct ike_sa, of_stream);
-		if (other->state == SA_HALF_OPEN || other->state == SA_FAILED)
-			continue;
-		*why = "its connection belongs to another IKE SA";
+	/* RFC 9329 6.1 rules out that an initiator has several IKE SAs in one connection. One that
+	 * does all the same is served, up to a bound. */
+	if (others >= TCP_SHARED_MAX) {
+		*why = "its connection has as many IKE SAs as one may have";
 		return false;
 	}
 	/* Digest 4.2 rule 5 */

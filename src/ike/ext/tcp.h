@@ -16,6 +16,9 @@ enum ike_attempt {
 	ATTEMPT_SEPARATE_TCP, /* the same, begun over TCP */
 };
 
+/* IKE SAs in one stream, whoever put them there. */
+#define TCP_SHARED_MAX 16
+
 /* A stream that IKE SAs use. Freed with the last of them. */
 struct ike_stream {
 	struct table_node node;

@@ -14,7 +14,8 @@
 #define CHILD   "child net { local-ts = 10.1.0.0/24 remote-ts = 10.2.0.0/24 }"
 #define MINIMAL "remote = 10.0.0.2\nlocal-id = a.example\nauth = psk\n" CHILD "\n"
 #define WORDS                                                                                      \
-	"local, remote, remote-port, transport, remote-tcp-port, local-id, remote-id, auth, "      \
+	"local, remote, remote-port, transport, remote-tcp-port, tcp-share, local-id, remote-id, " \
+	"auth, "                                                                                   \
 	"cert, key, ca, crl, revocation, remote-pubkey, "                                          \
 	"always-send-cert, auth-size-max, big-payload, weak-signatures, downgrade-prevention, "    \
 	"ppk, ppk-id, ppk-exchange, "                                                              \
