@@ -3,8 +3,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/selector.h"
 #include "crypto/algorithm.h"
 #include "daemon/values.h"
+#include "ike/fetch.h"
+
+#define FETCH_TIMEOUT_MAX 30000000 /* microseconds */
 
 void config_init(struct config *c)
 {
@@ -123,12 +127,30 @@ const char *config_text(const struct config_section *s, const char *word)
 	return o != NULL ? o->def : NULL;
 }
 
+static void config_fetch(const struct config_section *s, struct daemon_config *d)
+{
+	struct fetch_policy *p = &d->fetch.policy;
+
+	for (const struct config_value *v = s->values; v != NULL; v = v->next) {
+		struct selector sel;
+		option_store(v->option, d, v->text);
+		if (strcmp(v->option->word, "schemes") == 0 && strcmp(v->text, "https") == 0)
+			p->https = true;
+		if (strcmp(v->option->word, "forbid") == 0 && p->n_forbid < FETCH_FORBID_MAX &&
+		    selector_parse(&sel, v->text) == ERR_NONE)
+			p->forbid[p->n_forbid++] = sel.addrs;
+	}
+}
+
 void config_daemon(const struct config *c, struct daemon_config *d)
 {
 	/* With its padding: two of them are compared by their octets. */
 	memset(d, 0, sizeof(*d));
 	option_store_defaults(SECTION_DAEMON, d);
+	option_store_defaults(SECTION_FETCH, d);
 	for (const struct config_section *s = c->sections; s != NULL; s = s->next) {
+		if (s->kind == SECTION_FETCH)
+			config_fetch(s, d);
 		if (s->kind != SECTION_DAEMON)
 			continue;
 		for (const struct config_value *v = s->values; v != NULL; v = v->next) {
@@ -143,6 +165,13 @@ void config_daemon(const struct config *c, struct daemon_config *d)
 				d->n_ke_numbers++;
 		}
 	}
+	/* "never" is no bound, but there is always one. */
+	if (d->fetch.octets_max == 0 || d->fetch.octets_max > IKE_FETCH_OCTETS_MAX)
+		d->fetch.octets_max = IKE_FETCH_OCTETS_MAX;
+	if (d->fetch.policy.timeout == 0)
+		d->fetch.policy.timeout = FETCH_TIMEOUT_MAX;
+	d->fetch.policy.octets_max = (size_t)d->fetch.octets_max;
+	d->fetch.policy.connect_timeout = d->fetch.policy.timeout / 2;
 }
 
 void config_use_ke_numbers(const struct daemon_config *d)

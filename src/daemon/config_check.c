@@ -295,12 +295,27 @@ static void check_ke_numbers(const struct config_section *s, struct errors *e)
 				"other method has");
 }
 
+static void check_fetch(const struct config_section *s, unsigned *line, struct errors *e)
+{
+	unsigned n = 0;
+
+	if (*line > 0)
+		errors_expected(e, s->line, "}", "only one section fetch; another ends in line %u",
+				*line);
+	*line = s->line;
+	for (const struct config_value *v = config_get(s, "forbid"); v != NULL;
+	     v = config_get_next(v))
+		if (++n == FETCH_FORBID_MAX + 1)
+			errors_expected(e, v->line, v->text, "at most %d in forbid",
+					FETCH_FORBID_MAX);
+}
+
 void config_check(const struct config *c, struct errors *errors)
 {
 	/* Only the file's own names are in these tables; they need no secret. */
 	static const uint8_t secret[16];
 	struct table titles, selectors, ppks;
-	unsigned daemon_line = 0;
+	unsigned daemon_line = 0, fetch_line = 0;
 
 	if (table_init(&titles, secret, seen_key) != ERR_NONE)
 		return;
@@ -320,6 +335,8 @@ void config_check(const struct config *c, struct errors *errors)
 			    strchr(s->title2, TIDY_TITLE_MARK) != NULL)
 				errors_expected(errors, s->line, s->title,
 						"at most two identities");
+			if (s->kind == SECTION_FETCH)
+				check_fetch(s, &fetch_line, errors);
 			if (s->kind == SECTION_DAEMON && daemon_line > 0)
 				errors_expected(errors, s->line, "}",
 						"only one section daemon; another ends in line %u",

@@ -115,7 +115,7 @@ static void list_words(const char *section, char *buf, size_t cap)
 
 	buf[0] = '\0';
 	if (strcmp(section, "root") == 0) {
-		(void)snprintf(buf, cap, "connection, secret, ppk or daemon");
+		(void)snprintf(buf, cap, "connection, secret, ppk, fetch or daemon");
 		return;
 	}
 	for (size_t i = 0; i < n && at < cap; i++) {

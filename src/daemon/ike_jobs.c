@@ -14,6 +14,10 @@ static void fail_job(struct server *s, struct ike_job *job, const char *reason)
 
 void jobs_take(struct server *s, struct ike_job *job)
 {
+	if (job->type == IKE_JOB_FETCH) {
+		fetch_take(s, job);
+		return;
+	}
 	if (!ike_job_needs_keys(job)) {
 		worker_put(s->worker, job);
 		return;

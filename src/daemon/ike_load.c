@@ -144,6 +144,7 @@ void load_commit(struct server *s)
 	s->next = (struct built){0};
 	s->loaded = false;
 	keep_keys(s);
+	fetch_keep(s);
 	log_write(&s->process->log, LOG_INFO, NULL, 0, "connections configured: %zu", s->built.n);
 	warn_of_expiry(s);
 	if (!s->ready) {

@@ -30,10 +30,14 @@ struct server {
 	uint32_t generation;   /* of names */
 	struct ike_job *asked; /* jobs that the keys process has; by next */
 	struct ike_job *unsent, **unsent_end;
+	struct fetch_ticket *tickets; /* what the fetch process has */
+	uint64_t last_ticket;
+	struct ike_job *fetched; /* on their way back; by next */
+	bool fetch_gone;
 	uint8_t *buf;      /* IPC_HEADER_LEN + IPC_MESSAGE_MAX */
 	uint8_t *out;      /* IPC_MESSAGE_MAX */
 	uint8_t *datagram; /* DATAGRAM_MAX */
-	ev_io parent_io, keys_io, plane_io;
+	ev_io parent_io, keys_io, plane_io, fetch_io;
 	ev_io udp_io[NET_SOCKETS_MAX];
 	size_t n_udp;
 	ev_timer timer;
@@ -60,5 +64,15 @@ bool jobs_from_keys(struct server *s);
 bool jobs_to_keys(struct server *s);
 void jobs_from_worker(struct server *s);
 void jobs_clear(struct server *s);
+
+/* ike_fetch.c: jobs of type IKE_JOB_FETCH. */
+void fetch_take(struct server *s, struct ike_job *job);
+/* Messages of the fetch process. */
+void fetch_read(struct server *s);
+/* Gives the engine what has come. */
+void fetch_flush(struct server *s);
+/* Tells which lists are to be kept fresh, those of the configuration that is in use. */
+void fetch_keep(struct server *s);
+void fetch_clear(struct server *s);
 
 #endif

@@ -252,6 +252,14 @@ static void on_job_done(struct ev_loop *loop, ev_async *async, int events)
 	(void)loop;
 	(void)events;
 	jobs_from_worker(async->data);
+	fetch_flush(async->data);
+}
+
+static void on_fetch(struct ev_loop *loop, ev_io *io, int events)
+{
+	(void)loop;
+	(void)events;
+	fetch_read(io->data);
 }
 
 /* In the worker's thread. */
@@ -406,6 +414,7 @@ static void start_watchers(struct server *s)
 	watch(s, &s->parent_io, on_parent, s->start->parent);
 	watch(s, &s->keys_io, on_keys, s->start->keys);
 	watch(s, &s->plane_io, on_plane, s->start->plane);
+	watch(s, &s->fetch_io, on_fetch, s->start->fetch);
 	ev_timer_init(&s->timer, on_timer, 0., 0.);
 	s->timer.data = s;
 	ev_timer_init(&s->daily, on_daily, DAY_SECONDS, DAY_SECONDS);
@@ -445,7 +454,7 @@ static enum err start_all(struct server *s)
 	s->datagram = mem_new(DATAGRAM_MAX);
 	s->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOTIMERFD);
 	if (s->buf == NULL || s->out == NULL || s->datagram == NULL || s->loop == NULL ||
-	    !nonblocking(s->start->keys))
+	    !nonblocking(s->start->keys) || !nonblocking(s->start->fetch))
 		return ERR_NO_MEMORY;
 	ev_async_init(&s->job_done, on_job_done);
 	s->job_done.data = s;
@@ -472,6 +481,7 @@ static void end_all(struct server *s)
 	s->control = NULL;
 	worker_free(s->worker);
 	jobs_clear(s);
+	fetch_clear(s);
 	if (s->ike != NULL)
 		ike_free(s->ike);
 	if (s->plane != NULL) {

@@ -134,7 +134,8 @@ enum err ipc_receive(int socket, uint8_t *buf, struct ipc_message *out)
 	out->fd = take_fd(&m);
 	enum err e = ipc_decode(out, bytes_of(buf, (size_t)n));
 	if ((m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-	    (e == ERR_NONE && out->type != IPC_STREAM && (out->fd >= 0) != (out->type == IPC_LOAD)))
+	    (e == ERR_NONE && out->type != IPC_STREAM && out->type != IPC_FETCHED &&
+	     (out->fd >= 0) != (out->type == IPC_LOAD)))
 		e = ERR_SYNTAX;
 	if (e != ERR_NONE && out->fd >= 0) {
 		(void)close(out->fd);

@@ -31,6 +31,12 @@ enum ipc_type {
 	/* between ike and keys */
 	IPC_JOB,
 	IPC_JOB_DONE,
+	/* ike to fetch (daemon/fetch_wire.h) */
+	IPC_FETCH,
+	IPC_FETCH_KEEP,
+	/* fetch to ike */
+	IPC_FETCHED,     /* with a descriptor when something was fetched */
+	IPC_FETCH_READY, /* it has just begun: nothing that was asked before will be answered */
 	IPC_TYPES,
 };
 
@@ -51,7 +57,7 @@ enum err ipc_pair(int pair[2]);
 enum err ipc_send(int socket, enum ipc_type type, struct bytes body, int fd);
 /* buf has IPC_HEADER_LEN + IPC_MESSAGE_MAX octets. ERR_STATE: nothing there; ERR_NOT_FOUND: the
  * other end is gone; ERR_SYNTAX: what came is no message of ours, and is gone. A descriptor with
- * anything but IPC_LOAD and IPC_STREAM is closed and refused. */
+ * anything but IPC_LOAD, IPC_STREAM and IPC_FETCHED is closed and refused. */
 enum err ipc_receive(int socket, uint8_t *buf, struct ipc_message *m);
 
 /* A sealed memory file that holds b, at most a bundle; and reading one: checks seals and size.

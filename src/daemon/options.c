@@ -33,10 +33,17 @@ static const char *const mode_words[] = {"tunnel", NULL};
 static const char *const revocation_words[] = {"relaxed", "strict", "none", NULL};
 static const char *const df_words[] = {"copy", "set", "clear", NULL};
 
+static const char *const scheme_words[] = {"http", "https", NULL};
+
 static const struct config_section_info sections[SECTION_COUNT] = {
     [SECTION_DAEMON] =
 	{"daemon", NULL,
 	 "The process itself: where it listens and what it is called. May be left out."},
+    [SECTION_FETCH] =
+	{"fetch", NULL,
+	 "What may be fetched by HTTP: revocation lists, answers by OCSP, certificates by Hash and "
+	 "URL. A process without keys does it, and never goes to this host's own addresses, "
+	 "to link-local ones or to multicast. May be left out; changes count after a restart."},
     [SECTION_CONNECTION] = {"connection", "name",
 			    "One peer: where it is, who it is, and how both prove it."},
     [SECTION_CHILD] = {"child", "name",
@@ -88,6 +95,28 @@ static const struct config_option options[] = {
      OTHER},
     {SECTION_DAEMON, "log", OPTION_WORD, false, false, "info", 0, 0, log_words,
      "The least important messages that are logged.", DAEMON(log_level)},
+
+    {SECTION_FETCH, "schemes", OPTION_WORD, true, false, "http", 0, 0, scheme_words,
+     "Which URLs are fetched. With https, servers' certificates are checked by the system's CAs; "
+     "what is fetched is signed anyway.",
+     OTHER},
+    {SECTION_FETCH, "private", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "Also go to addresses of private networks (RFC 1918, RFC 6598, RFC 4193).",
+     DAEMON(fetch.policy.private)},
+    {SECTION_FETCH, "forbid", OPTION_SELECTOR, true, false, NULL, 0, 0, NULL,
+     "Addresses that nothing is fetched from, such as 203.0.113.0/24.", OTHER},
+    {SECTION_FETCH, "timeout", OPTION_TIME, false, false, "10s", SECOND, 30 * SECOND, NULL,
+     "How long one fetch may take. The peer waits meanwhile, and gives up some day.",
+     DAEMON(fetch.policy.timeout)},
+    {SECTION_FETCH, "max-size", OPTION_OCTETS, false, false, "8MiB", 4096, 16 << 20, NULL,
+     "How large one thing may be. A Classic McEliece certificate has 1.4 MB at most.",
+     DAEMON(fetch.octets_max)},
+    {SECTION_FETCH, "at-once", OPTION_COUNT, false, false, "8", 1, 32, NULL,
+     "How much is fetched at a time; the rest waits.", DAEMON(fetch.policy.at_once)},
+    {SECTION_FETCH, "cache", OPTION_OCTETS, false, false, "32MiB", 1 << 16, 1 << 30, NULL,
+     "How much of it is remembered: lists until they are out of date, but asked for again within a "
+     "day; certificates by their hash.",
+     DAEMON(fetch.cache_octets)},
 
     {SECTION_CONNECTION, "local", OPTION_ADDRESS, false, false, "any", 0, 0, NULL,
      "Our address. With any, whichever the route to the peer gives.", CONNECTION(local)},

@@ -11,9 +11,11 @@
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "net/fetch.h"
 
 enum option_section {
 	SECTION_DAEMON,
+	SECTION_FETCH,
 	SECTION_CONNECTION,
 	SECTION_CHILD, /* within a connection */
 	SECTION_SECRET,
@@ -66,7 +68,7 @@ struct config_section_info {
 #define LISTEN_MAX     16
 #define KE_NUMBERS_MAX 16
 
-/* The section `daemon`. */
+/* The sections `daemon` and `fetch`. */
 struct daemon_config {
 	struct addr listen[LISTEN_MAX]; /* none: any */
 	size_t n_listen;
@@ -86,6 +88,12 @@ struct daemon_config {
 		uint16_t number;
 	} ke_numbers[KE_NUMBERS_MAX];
 	size_t n_ke_numbers;
+	/* The section `fetch`. */
+	struct {
+		uint64_t cache_octets;
+		uint64_t octets_max;
+		struct fetch_policy policy;
+	} fetch;
 };
 
 const struct config_option *options_all(size_t *count);

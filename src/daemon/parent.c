@@ -18,7 +18,7 @@
 #define BURST_GAP_MS 2
 #define BURST_MOST   200000U
 
-static const char *const child_names[CHILD_COUNT] = {"plane", "keys", "ike"};
+static const char *const child_names[CHILD_COUNT] = {"plane", "keys", "ike", "fetch"};
 
 static void tell_death(const struct parent *p, enum child_name which, pid_t pid, int status)
 {
@@ -53,6 +53,10 @@ static void reap(struct parent *p)
 			if (p->stopping && WIFEXITED(status))
 				continue;
 			tell_death(p, (enum child_name)i, pid, status);
+			/* Tunnels do not need it, and it starts anew by itself; without what
+			 * does that nothing more is fetched. */
+			if (i == CHILD_FETCH)
+				continue;
 			p->status = 1;
 			p->stopping = true;
 		}
@@ -208,6 +212,8 @@ static void stop(struct parent *p)
 	wait_for(p, CHILD_KEYS);
 	/* The plane ends when the ike process' end of its socket is closed. */
 	wait_for(p, CHILD_PLANE);
+	/* So does the fetch process. */
+	wait_for(p, CHILD_FETCH);
 }
 
 static bool take_signals(struct parent *p)

@@ -14,7 +14,7 @@
 #define RUN_DIR_DEFAULT "/run/postern"
 #define CONFIG_DEFAULT  "/etc/postern/postern.conf"
 
-enum child_name { CHILD_PLANE, CHILD_KEYS, CHILD_IKE, CHILD_COUNT };
+enum child_name { CHILD_PLANE, CHILD_KEYS, CHILD_IKE, CHILD_FETCH, CHILD_COUNT };
 
 /* Where a reload has got to. */
 enum loading { LOADING_NOTHING, LOADING_KEYS, LOADING_IKE };
@@ -33,6 +33,7 @@ struct parent {
 	int route_v4, route_v6;
 	int plane_pair[2];             /* [0]: ike, [1]: plane */
 	int jobs_pair[2];              /* [0]: ike, [1]: keys */
+	int fetch_pair[2];             /* [0]: ike, [1]: fetch */
 	int ike_pair[2], keys_pair[2]; /* [0]: ours */
 	int signals;                   /* signalfd */
 	pid_t child[CHILD_COUNT];      /* 0: it is not there */

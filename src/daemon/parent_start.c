@@ -161,7 +161,8 @@ static bool open_network(struct parent *p)
 static bool open_pairs(struct parent *p)
 {
 	if (ipc_pair(p->plane_pair) != ERR_NONE || ipc_pair(p->jobs_pair) != ERR_NONE ||
-	    ipc_pair(p->ike_pair) != ERR_NONE || ipc_pair(p->keys_pair) != ERR_NONE)
+	    ipc_pair(p->fetch_pair) != ERR_NONE || ipc_pair(p->ike_pair) != ERR_NONE ||
+	    ipc_pair(p->keys_pair) != ERR_NONE)
 		return fail_errno(p, "cannot make", "socket pairs");
 	for (int i = 0; i < 2; i++) {
 		if (fcntl(p->plane_pair[i], F_SETFL, O_NONBLOCK) != 0)
@@ -230,6 +231,15 @@ static int run_keys(struct parent *p)
 	return keys_process(&p->process, &start);
 }
 
+static int run_fetch(struct parent *p)
+{
+	int keep[] = {p->fetch_pair[1], p->process.sink.journal};
+	const struct fetch_start start = {p->fetch_pair[1]};
+
+	close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	return fetch_process(&p->process, &start);
+}
+
 static int run_ike(struct parent *p)
 {
 	int keep[NET_SOCKETS_MAX + 12];
@@ -237,6 +247,7 @@ static int run_ike(struct parent *p)
 	const struct ike_start_fds start = {
 	    .parent = p->ike_pair[1],
 	    .keys = p->jobs_pair[0],
+	    .fetch = p->fetch_pair[0],
 	    .plane = p->plane_pair[0],
 	    .counters = p->counters_read,
 	    .control = p->control,
@@ -247,6 +258,7 @@ static int run_ike(struct parent *p)
 
 	keep[n++] = start.parent;
 	keep[n++] = start.keys;
+	keep[n++] = start.fetch;
 	keep[n++] = start.plane;
 	keep[n++] = start.counters;
 	keep[n++] = start.control;
@@ -290,6 +302,7 @@ bool parent_fork(struct parent *p)
 	p->process.parent = getpid();
 	if (!start_child(p, CHILD_PLANE, "posternd-plane", run_plane) ||
 	    !start_child(p, CHILD_KEYS, "posternd-keys", run_keys) ||
+	    !start_child(p, CHILD_FETCH, "posternd-minder", run_fetch) ||
 	    !start_child(p, CHILD_IKE, "posternd-ike", run_ike))
 		return false;
 	/* What is theirs alone: so each sees the other end close when a process dies. */
@@ -297,6 +310,8 @@ bool parent_fork(struct parent *p)
 	close_one(&p->plane_pair[1]);
 	close_one(&p->jobs_pair[0]);
 	close_one(&p->jobs_pair[1]);
+	close_one(&p->fetch_pair[0]);
+	close_one(&p->fetch_pair[1]);
 	close_one(&p->ike_pair[1]);
 	close_one(&p->keys_pair[1]);
 	close_one(&p->counters);

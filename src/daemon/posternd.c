@@ -153,7 +153,8 @@ static void init_parent(struct parent *p, const struct arguments *a)
 	p->lock = p->counters = p->counters_read = p->control = -1;
 	p->route_v4 = p->route_v6 = p->signals = p->tun.fd = -1;
 	for (int i = 0; i < 2; i++)
-		p->plane_pair[i] = p->jobs_pair[i] = p->ike_pair[i] = p->keys_pair[i] = -1;
+		p->plane_pair[i] = p->jobs_pair[i] = p->fetch_pair[i] = p->ike_pair[i] =
+		    p->keys_pair[i] = -1;
 	logsink_open(&p->process.sink);
 	p->process.log = (struct log){logsink_write, &p->process.sink, LOG_INFO};
 }

@@ -5,7 +5,8 @@
  *   parent   root: sockets, TUN device, routes, files; no network input
  *   keys     private keys and pre-shared keys; talks to parent and ike alone
  *   ike      the IKE engine and the control socket
- *   plane    packets (src/plane) */
+ *   plane    packets (src/plane)
+ *   fetch    HTTP, on behalf of ike; forks again (fetch_process.c) */
 #ifndef POSTERN_DAEMON_PROCESS_H
 #define POSTERN_DAEMON_PROCESS_H
 
@@ -35,6 +36,9 @@ struct process {
 /* Drops privileges; logs why and returns false when that fails. */
 bool process_drop(struct process *p, const char *who);
 bool process_filter(struct process *p, enum sandbox_profile profile);
+/* The same, but the root directory stays, of which only what it takes to resolve names and to check
+ * servers' certificates can be read, where the kernel has Landlock. */
+bool process_drop_keep_files(struct process *p, const char *who);
 
 struct keys_start {
 	int parent; /* socketpair ends (daemon/ipc.h) */
@@ -45,6 +49,7 @@ int keys_process(struct process *p, const struct keys_start *start);
 struct ike_start_fds {
 	int parent;
 	int keys;
+	int fetch;
 	int plane;    /* control socket of the plane; -1: there is no plane */
 	int counters; /* read-only */
 	int control;  /* the listening control socket */
@@ -61,6 +66,11 @@ struct plane_start {
 	const struct net_sockets *sockets;
 };
 int plane_process(struct process *p, const struct plane_start *start);
+
+struct fetch_start {
+	int ike;
+};
+int fetch_process(struct process *p, const struct fetch_start *start);
 
 /* Microseconds that never go back. */
 uint64_t process_now(void);

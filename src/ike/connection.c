@@ -35,6 +35,7 @@ static void clear_local(struct ike_local_auth *a)
 			mem_free((void *)(uintptr_t)c->certs[k].p);
 		mem_free(c->certs);
 		mem_free(c->answers);
+		mem_free(c->url);
 		mem_free(c->key);
 	}
 	mem_free(a->credentials);
@@ -45,6 +46,9 @@ static void clear_remote(struct ike_remote_auth *a)
 	for (size_t i = 0; i < a->n_keys; i++)
 		public_key_free(a->keys[i]);
 	mem_free(a->keys);
+	for (size_t i = 0; i < a->n_crl_urls; i++)
+		mem_free(a->crl_urls[i]);
+	mem_free(a->crl_urls);
 	trust_free(a->trust);
 }
 

@@ -12,6 +12,7 @@
 #include "base/selector.h"
 #include "crypto/key.h"
 #include "esp/dataplane.h"
+#include "ike/fetch.h"
 #include "ike/suite.h"
 #include "pki/identity.h"
 #include "pki/trust.h"
@@ -74,6 +75,9 @@ struct ike_credential {
 	enum key_type key_type;
 	struct bytes *certs; /* DER, ours first; for pubkey one SubjectPublicKeyInfo. Owned. */
 	size_t n_certs;
+	char *url;       /* where certs[0] can be had (RFC 7296 3.6), or NULL; owned */
+	bool url_bundle; /* all of certs, as a bundle */
+	uint8_t url_sha1[IKE_FETCH_HASH_LEN]; /* of what is there */
 	uint8_t *answers; /* the hashes in a CERTREQ that ask for it, 20 octets each; owned */
 	size_t n_answers;
 };
@@ -91,6 +95,10 @@ struct ike_remote_auth {
 	enum ike_auth_kind kind;
 	struct trust *trust; /* CAs and their lists; owned, one reference */
 	enum revocation_policy revocation;
+	char **crl_urls; /* where lists of its CAs are; owned */
+	size_t n_crl_urls;
+	bool fetch_crls;          /* also from where the certificates say (RFC 5280 4.2.1.13) */
+	bool cert_lookup;         /* certificates by Hash and URL are taken (RFC 7296 3.6) */
 	struct public_key **keys; /* for pubkey: any of them; owned */
 	size_t n_keys;
 };

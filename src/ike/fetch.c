@@ -49,7 +49,6 @@ static enum err item_fill(struct ike_fetch *f, const struct ike_fetch_wish *w)
 {
 	f->kind = w->kind;
 	f->octets_max = w->octets_max;
-	f->keep = w->keep;
 	f->has_sha1 = w->sha1 != NULL;
 	if (f->has_sha1)
 		memcpy(f->sha1, w->sha1, sizeof(f->sha1));

@@ -46,7 +46,6 @@ struct ike_fetch_wish {
 	struct bytes body;   /* for OCSP */
 	const uint8_t *sha1; /* NULL, or what the octets must hash to */
 	uint32_t octets_max; /* 0: as many as the configuration allows */
-	bool keep;           /* the configuration names it: it is kept fresh ahead of time */
 };
 
 struct ike_fetch {
@@ -57,7 +56,6 @@ struct ike_fetch {
 	uint8_t sha1[IKE_FETCH_HASH_LEN];
 	bool has_sha1;
 	uint32_t octets_max;
-	bool keep;
 	/* Whoever fetches sets these: */
 	bool done;
 	enum err result;                   /* ERR_NONE: data is there */

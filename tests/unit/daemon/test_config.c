@@ -45,7 +45,7 @@ static const struct mistake mistakes[] = {
      {"t.conf:1: word \"connection\": expected \"{\" after it and its name"}},
     {"connection = a\n", {"t.conf:1: word \"connection\": expected a name after it"}},
     {"\n\nconection a {\n}\n",
-     {"t.conf:3: word \"conection\": expected one of connection, secret, ppk or daemon"}},
+     {"t.conf:3: word \"conection\": expected one of connection, secret, ppk, fetch or daemon"}},
     {"connection a {\n# a comment\n/* and\nanother */ locl = 10.0.0.1\n}\n",
      {"t.conf:4: word \"locl\": expected one of " WORDS}},
     {"connection a {\n local 10.0.0.1\n}\n", {"t.conf:2: word \"local\": expected \"=\" after it"}},

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -23,7 +25,9 @@
 #include "base/ikev2_numbers.h"
 #include "crypto/crypto.h"
 #include "crypto/ke.h"
+#include "daemon/ipc.h"
 #include "daemon/sandbox.h"
+#include "net/fetch.h"
 
 static void do_open(void)
 {
@@ -49,6 +53,13 @@ static void do_executable_memory(void)
 {
 	(void)syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		      0);
+}
+
+static void do_executable_protection(void)
+{
+	static uint8_t page[8192] __attribute__((aligned(4096)));
+
+	(void)syscall(SYS_mprotect, page, 4096, PROT_READ | PROT_EXEC);
 }
 
 static void do_socket_option(void)
@@ -108,6 +119,85 @@ static void do_key_exchange_and_exit(void)
 		ke_private_free(own);
 	}
 	exit(0);
+}
+
+/* What the fetch process does: a thread that resolves a name, a connection of its own, a file that
+ * is read, a sealed memory file. */
+static struct fetcher *fetcher;
+static char fetch_url[64];
+
+static void on_fetched(void *ctx, const struct fetch_result *r)
+{
+	(void)ctx;
+	if (r->err == ERR_NONE && r->n == 2)
+		exit(0);
+	(void)fprintf(stderr, "%s\n", r->reason);
+	_exit(97);
+}
+
+static void do_fetch(void)
+{
+	const struct fetch_request r = {.url = fetch_url};
+	bool readable;
+	int fd = -1;
+
+	if (ipc_file_make(&fd, bytes_of("x", 1)) != ERR_NONE || close(fd) != 0)
+		_exit(96);
+	if (fetcher_start(fetcher, &r) != ERR_NONE)
+		_exit(95);
+	while (fetcher_wait(fetcher, -1, 1000, &readable) == ERR_NONE)
+		continue;
+}
+
+static void do_write_file(void)
+{
+	(void)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY);
+}
+
+static void do_read_file(void)
+{
+	if (syscall(SYS_openat, AT_FDCWD, "/etc/hosts", O_RDONLY) < 0)
+		_exit(91);
+}
+
+static void do_other_sockets(void)
+{
+	if (socket(AF_UNIX, SOCK_STREAM, 0) != -1 || errno != EACCES ||
+	    socket(AF_NETLINK, SOCK_RAW, 0) != -1 || errno != EACCES ||
+	    socket(AF_PACKET, SOCK_RAW, 0) != -1 || errno != EACCES)
+		_exit(92);
+}
+
+static void do_unseen_memory(void)
+{
+	void *m = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (m != MAP_FAILED || errno != EACCES)
+		_exit(93);
+}
+
+/* A server for one request, in a process of its own; its port. */
+static uint16_t serve_once(pid_t *pid)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(sin);
+	char request[1024];
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&sin, &len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	*pid = fork();
+	assert_true(*pid >= 0);
+	if (*pid == 0) {
+		int fd = accept(listener, NULL, NULL);
+		bool ok = fd >= 0 && read(fd, request, sizeof(request)) > 0 &&
+			  write(fd, answer, sizeof(answer) - 1) > 0;
+		_exit(ok ? 0 : 1);
+	}
+	(void)close(listener);
+	return ntohs(sin.sin_port);
 }
 
 /* The wait status: 0 when the call was let through, else the signal. */
@@ -178,6 +268,69 @@ static void keys_are_exchanged_inside(void **state)
 	crypto_free(c);
 }
 
+static void fetching_works_inside(void **state)
+{
+	static const struct fetch_policy policy = {.loopback = true,
+						   .timeout = 5000000,
+						   .connect_timeout = 5000000,
+						   .octets_max = 1000,
+						   .at_once = 1};
+	static void (*const forbidden[])(void) = {do_execve, do_fork, do_executable_protection,
+						  do_write_file};
+	pid_t server = -1;
+	struct addrinfo *found = NULL;
+
+	(void)state;
+	if (!sandbox_filters()) {
+		print_message(no_filter);
+		skip();
+	}
+	fetcher = fetcher_new(&policy, on_fetched, NULL);
+	assert_non_null(fetcher);
+	if (getaddrinfo("localhost", NULL, NULL, &found) == 0)
+		freeaddrinfo(found);
+	(void)snprintf(fetch_url, sizeof(fetch_url), "http://localhost:%u/x", serve_once(&server));
+	(void)fflush(NULL);
+	int status = in_sandbox(SANDBOX_FETCH, do_fetch);
+	(void)kill(server, SIGKILL);
+	(void)waitpid(server, NULL, 0);
+	assert_int_equal(status, 0);
+	fetcher_free(fetcher);
+	assert_int_equal(in_sandbox(SANDBOX_FETCH, do_allowed), 0);
+	assert_int_equal(in_sandbox(SANDBOX_FETCH, do_read_file), 0);
+	assert_int_equal(in_sandbox(SANDBOX_FETCH, do_other_sockets), 0);
+	assert_int_equal(in_sandbox(SANDBOX_FETCH, do_unseen_memory), 0);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
+		assert_true(killed(in_sandbox(SANDBOX_FETCH, forbidden[i])));
+}
+
+/* Landlock, where the kernel has it. */
+static void files_are_shut_off(void **state)
+{
+	static const char *const folders[] = {"/usr", "/no/such/folder", NULL};
+	char reason[SANDBOX_REASON_MAX];
+	int status = 0;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		enum err e = sandbox_files(folders, reason);
+		if (e == ERR_UNSUPPORTED)
+			_exit(77);
+		_exit(e != ERR_NONE || open("/usr", O_RDONLY | O_DIRECTORY) < 0 ||
+		      open("/etc/passwd", O_RDONLY) >= 0 || open("/dev/null", O_WRONLY) >= 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77) {
+		print_message("skipping: the kernel has no Landlock\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void users_are_found_or_refused(void **state)
 {
 	(void)state;
@@ -197,6 +350,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(forbidden_calls_kill),
 	    cmocka_unit_test(keys_are_exchanged_inside),
+	    cmocka_unit_test(fetching_works_inside),
+	    cmocka_unit_test(files_are_shut_off),
 	    cmocka_unit_test(users_are_found_or_refused),
 	};
 
