@@ -399,6 +399,15 @@ enum redirect_id {
 	REDIRECT_FQDN = 3,
 };
 
+/* Sub SA Key Derivation Functions (draft-ietf-ipsecme-eesp-ikev2 5.2.1, its own registry). */
+enum sskdf_id {
+	SSKDF_NONE = 0,
+	SSKDF_HKDF_SHA2_256 = 1,
+	SSKDF_HKDF_SHA2_384 = 2,
+	SSKDF_HKDF_SHA2_512 = 3,
+	SSKDF_AES256_CMAC = 4, /* named but not defined there */
+};
+
 /* PPK_ID types (RFC 8784 5.1). */
 enum ppk_id_type {
 	PPK_ID_OPAQUE = 1,
@@ -436,6 +445,8 @@ enum {
 	TRANSFORM_SSKDF = 241,
 	SN_64_FULL = 1024,
 	SN_NONE = 1025,
+	/* IP protocol; formally that of BNA */
+	IP_PROTOCOL_EESP = 49,
 	/* draft-ietf-ipsecme-eesp-ikev2; our own choice */
 	NOTIFY_EESP_MAX_SUB_SA_ID = 41952,
 	NOTIFY_EESP_MAX_CRYPT_OFFSET = 41953,

@@ -11,7 +11,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* RFC 5282 and RFC 4106 (GCM), RFC 4309 (CCM), RFC 3602 (CBC), RFC 3686 and RFC 5930 (CTR), RFC
- * 7634 (ChaCha20-Poly1305), RFC 2410 (NULL). */
+ * 7634 (ChaCha20-Poly1305), RFC 8750 (implicit IVs), RFC 4543 (GMAC), RFC 2410 (NULL). */
 static const struct encr_desc encr_table[] = {
     {ENCR_AES_GCM_16, "AES_GCM_16", "aesgcm", ENCR_KIND_AEAD, true, AES_BITS, 4, 8, 1, 16, true,
      true},
@@ -37,6 +37,25 @@ static const struct encr_desc encr_table[] = {
      16,
      true,
      true},
+    {ENCR_AES_GCM_16_IIV, "AES_GCM_16_IIV", "aesgcmiiv", ENCR_KIND_AEAD, true, AES_BITS, 4, 0, 1,
+     16, false, true, .implicit_iv = true},
+    {ENCR_AES_CCM_8_IIV, "AES_CCM_8_IIV", "aesccm8iiv", ENCR_KIND_AEAD, true, AES_BITS, 3, 0, 1, 8,
+     false, true, .implicit_iv = true},
+    {ENCR_CHACHA20_POLY1305_IIV,
+     "CHACHA20_POLY1305_IIV",
+     "chacha20poly1305iiv",
+     ENCR_KIND_AEAD,
+     false,
+     {256},
+     4,
+     0,
+     1,
+     16,
+     false,
+     true,
+     .implicit_iv = true},
+    {ENCR_NULL_AUTH_AES_GMAC, "NULL_AUTH_AES_GMAC", "aesgmac", ENCR_KIND_AEAD, true, AES_BITS, 4, 8,
+     1, 16, false, false, .mac_only = true},
     {ENCR_AES_CBC, "AES_CBC", "aescbc", ENCR_KIND_CBC, true, AES_BITS, 0, 16, 16, 0, true, true},
     {ENCR_AES_CTR, "AES_CTR", "aesctr", ENCR_KIND_CTR, true, AES_BITS, 4, 8, 1, 0, true, true},
     {ENCR_NULL, "NULL", "null", ENCR_KIND_NULL, false, {0}, 0, 0, 1, 0, false, true},
@@ -56,6 +75,13 @@ static const struct integ_desc integ_table[] = {
     {INTEG_HMAC_SHA2_512_256, "HMAC_SHA2_512_256", "sha512", 64, 32, false},
     {INTEG_AES_CMAC_96, "AES_CMAC_96", "aescmac", 16, 12, false},
     {INTEG_HMAC_SHA1_96, "HMAC_SHA1_96", "sha1", 20, 12, true},
+};
+
+/* draft-ietf-ipsecme-eesp-ikev2 3.1.1. AES256_CMAC (4) is a name there and nothing else. */
+static const struct sskdf_desc sskdf_table[] = {
+    {SSKDF_HKDF_SHA2_256, "HKDF_SHA2_256", "sskdfsha256", 32, HASH_SHA2_256},
+    {SSKDF_HKDF_SHA2_384, "HKDF_SHA2_384", "sskdfsha384", 48, HASH_SHA2_384},
+    {SSKDF_HKDF_SHA2_512, "HKDF_SHA2_512", "sskdfsha512", 64, HASH_SHA2_512},
 };
 
 /* RFC 3526 (its section 8 for the strengths), RFC 5903, RFC 6954, RFC 8031;
@@ -135,6 +161,20 @@ const struct ke_desc *ke_find(uint16_t id)
 		if (ke_table[i].id == id)
 			return &ke_table[i];
 	return NULL;
+}
+
+const struct sskdf_desc *sskdf_find(uint16_t id)
+{
+	for (size_t i = 0; i < COUNT(sskdf_table); i++)
+		if (sskdf_table[i].id == id)
+			return &sskdf_table[i];
+	return NULL;
+}
+
+const struct sskdf_desc *sskdf_all(size_t *count)
+{
+	*count = COUNT(sskdf_table);
+	return sskdf_table;
 }
 
 const struct encr_desc *encr_all(size_t *count)
@@ -232,18 +272,26 @@ bool encr_is_aead(const struct encr_desc *d)
 	return d->kind == ENCR_KIND_AEAD;
 }
 
+size_t encr_nonce_iv_len(const struct encr_desc *d)
+{
+	return d->implicit_iv ? sizeof(uint64_t) : d->iv_len;
+}
+
 struct encr_limit encr_limit(const struct encr_desc *d)
 {
 	switch (d->id) {
 	case ENCR_AES_GCM_16:
 	case ENCR_AES_GCM_12:
 	case ENCR_AES_GCM_8:
+	case ENCR_AES_GCM_16_IIV:
+	case ENCR_NULL_AUTH_AES_GMAC:
 	case ENCR_AES_CBC:
 	case ENCR_AES_CTR:
 		return (struct encr_limit){UINT64_C(1) << 32, UINT64_C(1) << 38};
 	case ENCR_AES_CCM_16:
 	case ENCR_AES_CCM_12:
 	case ENCR_AES_CCM_8:
+	case ENCR_AES_CCM_8_IIV:
 		return (struct encr_limit){UINT64_C(1) << 31, UINT64_C(1) << 37};
 	default:
 		return (struct encr_limit){0};

@@ -15,6 +15,7 @@
 #define INTEG_KEY_MAX  64
 #define PRF_MAX        64 /* output and preferred key of every PRF */
 #define HASH_MAX       64
+#define SSKDF_ROOT_MAX 64
 
 enum encr_kind {
 	ENCR_KIND_AEAD,
@@ -38,6 +39,11 @@ struct encr_desc {
 	uint8_t icv_len;   /* of an AEAD, else 0 */
 	bool in_ike;       /* may protect IKE messages */
 	bool in_esp;
+	/* RFC 8750: no IV is sent; the 64-bit sequence number is what the nonce has after its salt.
+	 */
+	bool implicit_iv;
+	/* RFC 4543: an ICV and nothing encrypted. In EESP alone. */
+	bool mac_only;
 };
 
 struct prf_desc {
@@ -93,17 +99,29 @@ struct ke_desc {
 	enum ke_cost cost;
 };
 
+/* How keys of EESP's Sub SAs come out of an SA's root key: HKDF-Expand of one hash
+ * (draft-ietf-ipsecme-eesp-ikev2 3.1.1). */
+struct sskdf_desc {
+	uint16_t id;
+	const char *name;
+	const char *word;
+	uint8_t root_len; /* octets of the root key */
+	uint16_t hash;    /* HASH_* */
+};
+
 /* NULL when the number is not one of ours. */
 const struct encr_desc *encr_find(uint16_t id);
 const struct prf_desc *prf_find(uint16_t id);
 const struct integ_desc *integ_find(uint16_t id);
 const struct ke_desc *ke_find(uint16_t id);
+const struct sskdf_desc *sskdf_find(uint16_t id);
 
 /* The tables whole, for the configuration's words, for status and for tests; count is set. */
 const struct encr_desc *encr_all(size_t *count);
 const struct prf_desc *prf_all(size_t *count);
 const struct integ_desc *integ_all(size_t *count);
 const struct ke_desc *ke_all(size_t *count);
+const struct sskdf_desc *sskdf_all(size_t *count);
 
 /* Another number on the wire for a method that IANA has given none, by its word: for a peer that
  * uses another one, or for the day when IANA has. Those that are not named get their own back.
@@ -124,6 +142,8 @@ bool encr_takes_bits(const struct encr_desc *d, uint16_t key_bits);
 /* Octets of keying material that one direction needs: key and salt. */
 size_t encr_keymat_len(const struct encr_desc *d, uint16_t key_bits);
 bool encr_is_aead(const struct encr_desc *d);
+/* Octets of what stands for the IV in a nonce: the IV as sent, or 8 where it is implicit. */
+size_t encr_nonce_iv_len(const struct encr_desc *d);
 
 /* How much one key may protect in one direction; 0: as much as the sequence numbers allow. With a
  * block of 128 bits an observer's advantage grows as the square of the blocks, by 2^-129: both

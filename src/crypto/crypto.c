@@ -177,10 +177,13 @@ static size_t cipher_place(const struct encr_desc *d, uint16_t key_bits)
 	uint16_t bits = d->has_key_length ? key_bits : d->key_bits[0];
 	size_t i = 0;
 
-	if (id == ENCR_AES_GCM_12 || id == ENCR_AES_GCM_8)
+	if (id == ENCR_AES_GCM_12 || id == ENCR_AES_GCM_8 || id == ENCR_AES_GCM_16_IIV ||
+	    id == ENCR_NULL_AUTH_AES_GMAC)
 		id = ENCR_AES_GCM_16;
-	if (id == ENCR_AES_CCM_12 || id == ENCR_AES_CCM_8)
+	if (id == ENCR_AES_CCM_12 || id == ENCR_AES_CCM_8 || id == ENCR_AES_CCM_8_IIV)
 		id = ENCR_AES_CCM_16;
+	if (id == ENCR_CHACHA20_POLY1305_IIV)
+		id = ENCR_CHACHA20_POLY1305;
 	while (i < COUNT(ciphers) && (ciphers[i].id != id || ciphers[i].key_bits != bits))
 		i++;
 	return i;

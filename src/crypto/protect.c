@@ -26,7 +26,8 @@ size_t protect_icv_len(const struct protect_suite *s)
 
 static bool is_ccm(const struct encr_desc *d)
 {
-	return d->id == ENCR_AES_CCM_16 || d->id == ENCR_AES_CCM_12 || d->id == ENCR_AES_CCM_8;
+	return d->id == ENCR_AES_CCM_16 || d->id == ENCR_AES_CCM_12 || d->id == ENCR_AES_CCM_8 ||
+	       d->id == ENCR_AES_CCM_8_IIV;
 }
 
 /* A suite that names what we do and is whole: an AEAD alone, or a cipher and an integrity algorithm
@@ -43,7 +44,7 @@ static enum err check_suite(const struct protect_suite *s, const struct protect_
 
 static enum err check_unit(const struct protect_suite *s, const struct protect_unit *u)
 {
-	if (u->iv.n != s->encr->iv_len || u->text_len > INT_MAX || u->aad.n > INT_MAX ||
+	if (u->iv.n != encr_nonce_iv_len(s->encr) || u->text_len > INT_MAX || u->aad.n > INT_MAX ||
 	    u->text_len % s->encr->block_len != 0 || (encr_is_aead(s->encr) && u->tail.n != 0))
 		return ERR_RANGE;
 	return ERR_NONE;

@@ -32,10 +32,9 @@ struct protect_keys {
  *
  *   aad   authenticated before the text: for an AEAD the associated data; else the octets that
  *         stand before the IV in what the MAC covers (RFC 7296 3.14, RFC 4303 2.8)
- *   iv    suite->encr->iv_len octets as sent. For CBC it must be unpredictable, for AEAD and CTR
- *         unique under the key: the caller's business
- *   tail  authenticated after the text, not sent (the high half of an ESN, RFC 4303 2.2.1); empty
- *         for an AEAD, where it belongs in the aad
+ *   iv    encr_nonce_iv_len() octets, as sent or implicit. For CBC it must be unpredictable, for
+ * AEAD and CTR unique under the key: the caller's business tail  authenticated after the text, not
+ * sent (the high half of an ESN, RFC 4303 2.2.1); empty for an AEAD, where it belongs in the aad
  *   text  encrypted or decrypted in place; for CBC a multiple of the block; may be empty
  *   icv   protect_icv_len() octets
  *

@@ -70,6 +70,7 @@ enum err algorithm_word_parse(const char *word, struct algorithm_word *out)
 	const struct prf_desc *prf;
 	const struct integ_desc *integ;
 	const struct ke_desc *ke;
+	const struct sskdf_desc *sskdf;
 
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
 		if (strcmp(word, aliases[i].spelt) == 0)
@@ -92,6 +93,13 @@ enum err algorithm_word_parse(const char *word, struct algorithm_word *out)
 		if (strcmp(word, integ[i].word) != 0)
 			continue;
 		*out = (struct algorithm_word){TRANSFORM_INTEG, integ[i].id, 0};
+		return ERR_NONE;
+	}
+	sskdf = sskdf_all(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(word, sskdf[i].word) != 0)
+			continue;
+		*out = (struct algorithm_word){TRANSFORM_SSKDF, sskdf[i].id, 0};
 		return ERR_NONE;
 	}
 	ke = ke_all(&n);
@@ -126,6 +134,8 @@ static const char *plain_word(const struct algorithm_word *w)
 		return prf->word;
 	if (integ != NULL)
 		return integ->word;
+	if (w->type == TRANSFORM_SSKDF && sskdf_find(w->id) != NULL)
+		return sskdf_find(w->id)->word;
 	return ke != NULL ? ke->word : NULL;
 }
 
@@ -140,6 +150,8 @@ static const char *type_label(uint8_t type)
 		return "integ";
 	case TRANSFORM_SN:
 		return "sn";
+	case TRANSFORM_SSKDF:
+		return "sskdf";
 	default:
 		return is_ke(type) ? "ke" : "transform";
 	}

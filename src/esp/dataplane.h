@@ -13,10 +13,9 @@
 #include "base/selector.h"
 #include "crypto/algorithm.h"
 #include "crypto/protect.h"
+#include "esp/eesp.h"
 
 #define CHILD_SELECTORS_MAX 16 /* a side, after narrowing */
-
-enum esp_mode { ESP_MODE_TUNNEL = 0, ESP_MODE_TRANSPORT = 1, ESP_MODE_BEET = 4 };
 
 /* One protected traffic class of the configuration (an SPD entry, RFC 4301 4.4.1): what its
  * selectors match goes through a Child SA or nowhere. Identified by a number that the owner

@@ -35,18 +35,18 @@ void esp_engine_free(struct esp_engine *e)
 }
 
 const struct esp_transform *esp_engine_transform(const struct esp_engine *e,
-						 const struct protect_suite *suite)
+						 const struct protect_suite *suite, bool long_aad)
 {
-	if (e->ipsec_mb != NULL && esp_transform_ipsec_mb.takes(e, suite))
+	if (e->ipsec_mb != NULL && esp_transform_ipsec_mb.takes(e, suite, long_aad))
 		return &esp_transform_ipsec_mb;
-	if (e->backend != ESP_BACKEND_IPSEC_MB && esp_transform_library.takes(e, suite))
+	if (e->backend != ESP_BACKEND_IPSEC_MB && esp_transform_library.takes(e, suite, long_aad))
 		return &esp_transform_library;
 	return NULL;
 }
 
 const char *esp_engine_backend(const struct esp_engine *e, const struct protect_suite *suite)
 {
-	const struct esp_transform *t = esp_engine_transform(e, suite);
+	const struct esp_transform *t = esp_engine_transform(e, suite, false);
 
 	return t != NULL ? t->name : NULL;
 }

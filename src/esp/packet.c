@@ -20,6 +20,16 @@ static const char *const names[PACKET_FATES] = {
     [PACKET_SEQUENCE_OVER] = "sequence-over",
     [PACKET_LIFETIME_OVER] = "lifetime-over",
     [PACKET_QUEUE_FULL] = "queue-full",
+    [PACKET_BAD_MARKER] = "bad-marker",
+    [PACKET_BAD_VERSION] = "bad-version",
+    [PACKET_RESERVED_BITS] = "reserved-bits",
+    [PACKET_BAD_OPTIONS] = "bad-options",
+    [PACKET_BAD_SESSION_ID] = "bad-session-id",
+    [PACKET_BAD_SUB_SA] = "bad-sub-sa",
+    [PACKET_SUB_SA_BUSY] = "sub-sa-busy",
+    [PACKET_BAD_CRYPT_OFFSET] = "bad-crypt-offset",
+    [PACKET_CRYPT_OFFSET_FORBIDDEN] = "crypt-offset-forbidden",
+    [PACKET_BAD_FORMAT] = "bad-format",
     [PACKET_CRYPTO_FAILED] = "crypto-failed",
 };
 

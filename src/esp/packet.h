@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PACKET_HEADROOM   128 /* outer IP, UDP, ESP header, IV */
+#define PACKET_HEADROOM   128 /* outer IP, UDP, ESP or EESP header with options, IV */
 #define PACKET_TAILROOM   320 /* padding (255), trailer, ICV */
 #define PACKET_VECTOR_MAX 128
 
@@ -32,6 +32,19 @@ enum packet_fate {
 	PACKET_SEQUENCE_OVER,
 	PACKET_LIFETIME_OVER,
 	PACKET_QUEUE_FULL,
+	/* EESP alone (draft-ietf-ipsecme-eesp 2.2.1, 2.9.2, 3; the digest's error table) */
+	PACKET_BAD_MARKER,
+	PACKET_BAD_VERSION,
+	PACKET_RESERVED_BITS,
+	PACKET_BAD_OPTIONS,
+	PACKET_BAD_SESSION_ID,         /* not 0, where there are no Sub SAs */
+	PACKET_BAD_SUB_SA,             /* above the limit that we stated */
+	PACKET_SUB_SA_BUSY,            /* too many first packets of Sub SAs at once */
+	PACKET_BAD_CRYPT_OFFSET,       /* beyond the packet, or not where the payload starts */
+	PACKET_CRYPT_OFFSET_FORBIDDEN, /* not announced, or above the limit: authentic all the same
+					*/
+	PACKET_BAD_FORMAT, /* the first plaintext octet is neither an IP nor a Payload Info Header
+			    */
 	PACKET_CRYPTO_FAILED, /* the library refused, or memory for the expanded key is lacking */
 	PACKET_FATES
 };
@@ -45,7 +58,8 @@ struct packet {
 	size_t cap;
 	uint8_t *data;
 	size_t len;
-	uint64_t seq;        /* of the ESP packet, once known */
+	uint64_t seq;        /* of the ESP packet, once known; 0 where none is sent */
+	uint16_t session_id; /* EESP with Sub SAs: which one; to be set before sealing */
 	uint8_t next_header; /* 4, 41, or a transport protocol */
 	uint8_t outer_tos;   /* DSCP and ECN of the outer header: read or to be written */
 	bool outer_df;       /* Don't Fragment of an outer IPv4 header that is to be written */

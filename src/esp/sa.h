@@ -1,5 +1,6 @@
-/* One direction of an ESP Security Association, and sealing and opening vectors of packets with it
- * (RFC 4303). No I/O, no clock, no threads: an SA belongs to one worker at a time. */
+/* One direction of an ESP or EESP Security Association, and sealing and opening vectors of packets
+ * with it (RFC 4303, draft-ietf-ipsecme-eesp). No I/O, no clock, no threads: an SA belongs to one
+ * worker at a time. */
 #ifndef POSTERN_ESP_SA_H
 #define POSTERN_ESP_SA_H
 
@@ -10,6 +11,7 @@
 #include "base/error.h"
 #include "crypto/crypto.h"
 #include "crypto/protect.h"
+#include "esp/eesp.h"
 #include "esp/packet.h"
 
 /* Which code does the ciphers. An SA expands its keys for one of them at its first packet, so all
@@ -37,7 +39,9 @@ struct esp_sa_params {
 	uint32_t spi; /* 256 or more (RFC 4303 2.1) */
 	struct protect_suite suite;
 	struct protect_keys keys; /* borrowed; copied into the SA */
-	bool esn;                 /* 64-bit sequence numbers (RFC 4303 2.2.1) */
+	bool esn;                 /* ESP: 64-bit sequence numbers (RFC 4303 2.2.1) */
+	/* NULL: ESP. Borrowed and copied. With an SSKDF keys.encr is the root key. */
+	const struct eesp_terms *eesp;
 	/* Inbound: 0 (off) or 64..65536 packets; rounded up to what the ring holds. */
 	uint32_t replay_window;
 	uint64_t hard_packets; /* 0: the sequence space alone is the limit */
@@ -79,9 +83,13 @@ uint32_t esp_sa_spi(const struct esp_sa *sa);
 /* Packets sealed, or authentic packets opened (dummies included), and their payload octets. */
 uint64_t esp_sa_packets(const struct esp_sa *sa);
 uint64_t esp_sa_octets(const struct esp_sa *sa);
-/* Outbound: the last number used. Inbound: the highest authentic one. A packet that esp_open()
- * leaves with seq equal to this may update the peer's address (RFC 7296 2.23). */
+/* Outbound: the last number used. Inbound: the highest authentic one. ESP, or EESP
+ * without Sub SAs. */
 uint64_t esp_sa_sequence(const struct esp_sa *sa);
+/* Inbound: this packet, just opened, is the newest of its sequence: it may update the peer's
+ * address (RFC 7296 2.23). Never true of EESP without numbers, which anybody may repeat
+ * (draft-ietf-ipsecme-eesp-ikev2 7). */
+bool esp_sa_newest(const struct esp_sa *sa, const struct packet *p);
 /* Outbound: how many more packets the sequence space and hard_packets allow; the owner rekeys long
  * before it is 0. */
 uint64_t esp_sa_packets_left(const struct esp_sa *sa);

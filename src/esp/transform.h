@@ -15,23 +15,33 @@
 #define ESP_SCRATCH_TAG  64 /* the longest digest, untruncated */
 #define ESP_RANDOM_STOCK (PACKET_VECTOR_MAX * ENCR_IV_MAX)
 #define ESP_JOB_AAD_MAX  12 /* SPI and a 64-bit number (RFC 4106 5) */
+#define ESP_AAD_SHORT    46 /* what intel-ipsec-mb takes with CCM */
 #define ESP_TAIL_MAX     4  /* high half of an ESN (RFC 4303 2.2.1) */
 
 /* One packet to be ciphered. head, IV, text and ICV stand one after the other in the packet. */
 struct esp_job {
-	uint8_t *head; /* the SPI */
-	const uint8_t *iv;
+	uint8_t *head;      /* the SPI */
+	const uint8_t *iv;  /* what the nonce has after its salt: in the packet, or iv_octets */
+	const uint8_t *aad; /* in the packet, or aad_octets */
 	uint8_t *text;
 	uint8_t *icv;
 	size_t text_len;
 	struct packet *packet;
 	uint64_t seq;
-	uint8_t aad[ESP_JOB_AAD_MAX];
-	uint8_t aad_len;
+	struct esp_lane *lane; /* whose key it is */
+	uint32_t aad_len;
 	uint8_t iv_len; /* of what iv points to */
 	uint8_t tail[ESP_TAIL_MAX];
 	uint8_t tail_len;
 	bool ok; /* set by the transform: sealed, or the ICV holds */
+	/* EESP: what the header said, until the ICV says whether it may be believed. */
+	bool full;         /* there is a Payload Info Header */
+	bool forbidden;    /* a Crypt Offset that was not agreed */
+	uint8_t clear;     /* units of 4 octets after the headers that are not encrypted */
+	uint8_t shifted;   /* by how much the headers stand too far right, for the AAD */
+	uint16_t head_len; /* of all that stands before Payload Info Header or payload */
+	uint8_t aad_octets[ESP_JOB_AAD_MAX];
+	uint8_t iv_octets[sizeof(uint64_t)];
 	/* For the transform: a whole nonce or counter block, the digest, the ICV as it came. */
 	uint8_t nonce[ENCR_BLOCK_MAX];
 	uint8_t tag[ESP_SCRATCH_TAG];
@@ -40,7 +50,7 @@ struct esp_job {
 
 struct esp_transform {
 	const char *name;
-	bool (*takes)(const struct esp_engine *e, const struct protect_suite *suite);
+	bool (*takes)(const struct esp_engine *e, const struct protect_suite *suite, bool long_aad);
 	/* NULL when out of memory or refused. Does not keep a reference to keys. */
 	void *(*expand)(struct esp_engine *e, const struct protect_suite *suite,
 			const struct protect_keys *keys);
@@ -70,9 +80,10 @@ struct esp_engine {
 	struct esp_job jobs[PACKET_VECTOR_MAX];
 };
 
-/* The transform that this engine uses for a suite, or NULL. */
+/* The transform that this engine uses for a suite, or NULL. long_aad: of more octets than
+ * ESP_AAD_SHORT, as EESP's options and what it leaves in clear can make it. */
 const struct esp_transform *esp_engine_transform(const struct esp_engine *e,
-						 const struct protect_suite *suite);
+						 const struct protect_suite *suite, bool long_aad);
 /* n <= ENCR_IV_MAX fresh random octets. */
 void esp_engine_random(struct esp_engine *e, uint8_t *out, size_t n);
 

@@ -57,12 +57,14 @@ void esp_ipsec_mb_free(void *manager)
 
 static bool is_gcm(uint16_t id)
 {
-	return id == ENCR_AES_GCM_16 || id == ENCR_AES_GCM_12 || id == ENCR_AES_GCM_8;
+	return id == ENCR_AES_GCM_16 || id == ENCR_AES_GCM_12 || id == ENCR_AES_GCM_8 ||
+	       id == ENCR_AES_GCM_16_IIV;
 }
 
 static bool is_ccm(uint16_t id)
 {
-	return id == ENCR_AES_CCM_16 || id == ENCR_AES_CCM_12 || id == ENCR_AES_CCM_8;
+	return id == ENCR_AES_CCM_16 || id == ENCR_AES_CCM_12 || id == ENCR_AES_CCM_8 ||
+	       id == ENCR_AES_CCM_8_IIV;
 }
 
 /* The library's names of a suite's parts; false when it lacks one. */
@@ -80,7 +82,8 @@ static bool modes_of(const struct protect_suite *s, IMB_CIPHER_MODE *mode, IMB_H
 		*hash = IMB_AUTH_AES_CCM;
 		return true;
 	}
-	if (id == ENCR_CHACHA20_POLY1305 && s->integ == NULL) {
+	if ((id == ENCR_CHACHA20_POLY1305 || id == ENCR_CHACHA20_POLY1305_IIV) &&
+	    s->integ == NULL) {
 		*mode = IMB_CIPHER_CHACHA20_POLY1305;
 		*hash = IMB_AUTH_CHACHA20_POLY1305;
 		return true;
@@ -113,12 +116,13 @@ static bool modes_of(const struct protect_suite *s, IMB_CIPHER_MODE *mode, IMB_H
 	}
 }
 
-static bool takes(const struct esp_engine *e, const struct protect_suite *suite)
+static bool takes(const struct esp_engine *e, const struct protect_suite *suite, bool long_aad)
 {
 	IMB_CIPHER_MODE mode;
 	IMB_HASH_ALG hash;
 
-	return e->ipsec_mb != NULL && modes_of(suite, &mode, &hash);
+	return e->ipsec_mb != NULL && modes_of(suite, &mode, &hash) &&
+	       !(long_aad && mode == IMB_CIPHER_CCM);
 }
 
 static void expand_gcm(IMB_MGR *m, struct mb_keys *k, const uint8_t *key)

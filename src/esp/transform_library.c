@@ -1,9 +1,10 @@
 #include "esp/transform.h"
 
-static bool takes(const struct esp_engine *e, const struct protect_suite *suite)
+static bool takes(const struct esp_engine *e, const struct protect_suite *suite, bool long_aad)
 {
 	(void)e;
-	return suite->encr->in_esp;
+	(void)long_aad;
+	return suite->encr->in_esp || encr_is_aead(suite->encr);
 }
 
 static void *expand(struct esp_engine *e, const struct protect_suite *suite,

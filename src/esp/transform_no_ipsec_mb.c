@@ -12,8 +12,9 @@ void esp_ipsec_mb_free(void *manager)
 	(void)manager;
 }
 
-static bool takes(const struct esp_engine *e, const struct protect_suite *suite)
+static bool takes(const struct esp_engine *e, const struct protect_suite *suite, bool long_aad)
 {
+	(void)long_aad;
 	(void)e;
 	(void)suite;
 	return false;

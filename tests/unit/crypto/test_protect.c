@@ -277,7 +277,8 @@ static void an_empty_text_is_checked_too(void **state)
 			struct protect_keys keys = {
 			    bytes_of(key, encr_keymat_len(&all[i], s.key_bits)), {NULL, 0}};
 			uint8_t icv[ICV_MAX] = {0};
-			struct protect_unit u = {.iv = bytes_of(iv, all[i].iv_len), .icv = icv};
+			struct protect_unit u = {.iv = bytes_of(iv, encr_nonce_iv_len(&all[i])),
+						 .icv = icv};
 
 			assert_int_equal(protect_open(crypto, &s, &keys, &u), ERR_AUTH);
 			assert_int_equal(protect_seal(crypto, &s, &keys, &u), ERR_NONE);

@@ -90,6 +90,7 @@ static void every_algorithm_has_its_word(void **state)
 	const struct prf_desc *prf;
 	const struct integ_desc *integ;
 	const struct ke_desc *ke;
+	const struct sskdf_desc *sskdf;
 
 	(void)state;
 	for (size_t i = 0; i < n; i++)
@@ -104,6 +105,9 @@ static void every_algorithm_has_its_word(void **state)
 	integ = integ_all(&n);
 	for (size_t i = 0; i < n; i++)
 		round_trip(TRANSFORM_INTEG, integ[i].id, 0);
+	sskdf = sskdf_all(&n);
+	for (size_t i = 0; i < n; i++)
+		round_trip(TRANSFORM_SSKDF, sskdf[i].id, 0);
 	ke = ke_all(&n);
 	for (size_t i = 0; i < n; i++)
 		round_trip(TRANSFORM_KE, ke[i].id, 0);

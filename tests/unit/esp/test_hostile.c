@@ -32,7 +32,7 @@ static void every_truncation(struct esp_engine *e, const struct test_suite *t, b
 			    cut.p.fate == PACKET_BAD_ICV);
 		if (len < 8U + in->iv_len + in->granule + in->icv_len)
 			assert_int_equal(cut.p.fate, PACKET_TOO_SHORT);
-		assert_int_equal(in->replay.top, 0);
+		assert_int_equal(in->lane.replay.top, 0);
 		for (size_t i = 0; i < 64; i++)
 			assert_int_equal(cut.p.data[len + i], 0xee);
 	}
@@ -108,7 +108,7 @@ static void flipped_bits(void **state)
 				assert_int_equal(b.p.fate, PACKET_NO_SA);
 			else if (bit >= 64)
 				assert_int_equal(b.p.fate, PACKET_BAD_ICV);
-			assert_int_equal(in->replay.top, 0);
+			assert_int_equal(in->lane.replay.top, 0);
 		}
 		assert_int_equal(open_one(e, in, &whole), 1);
 		esp_sa_free(out);
@@ -155,8 +155,8 @@ static void window_edges(void **state)
 	assert_int_equal(open_one(e, in, &b[135]), 0); /* 136: one too old */
 	assert_int_equal(b[135].p.fate, PACKET_TOO_OLD);
 	assert_int_equal(open_one(e, in, &b[150]), 1);
-	assert_int_equal(in->replay.duplicates, 1);
-	assert_int_equal(in->replay.too_old, 1);
+	assert_int_equal(in->lane.replay.duplicates, 1);
+	assert_int_equal(in->lane.replay.too_old, 1);
 	esp_sa_free(out);
 	esp_sa_free(in);
 	esp_engine_free(e);
@@ -197,8 +197,8 @@ static void never_wraps(void **state)
 		struct box b[4];
 		struct packet *v[4];
 
-		out->sequence = last - 2;
-		in->replay.top = last - 2;
+		out->lane.sequence = last - 2;
+		in->lane.replay.top = last - 2;
 		assert_int_equal(esp_sa_packets_left(out), 2);
 		for (size_t i = 0; i < 4; i++) {
 			box_put(&b[i], NULL, 40, 4);
@@ -230,7 +230,7 @@ static void esn_crosses(void **state)
 	static struct box b[100];
 
 	(void)state;
-	out->sequence = in->replay.top = UINT64_C(0x2ffffffce); /* 50 before the carry */
+	out->lane.sequence = in->lane.replay.top = UINT64_C(0x2ffffffce); /* 50 before the carry */
 	for (size_t i = 0; i < 100; i++) {
 		box_put(&b[i], NULL, 50, 4);
 		assert_int_equal(seal_one(e, out, &b[i]), 1);
@@ -261,9 +261,9 @@ static void found_again(struct esp_engine *e, const struct test_suite *t, uint64
 	struct box b;
 	unsigned n = 0;
 
-	out->sequence = start + (subspaces << 32);
-	in->replay.top = start;
-	for (; n < 1000 && in->replay.top == start; n++) {
+	out->lane.sequence = start + (subspaces << 32);
+	in->lane.replay.top = start;
+	for (; n < 1000 && in->lane.replay.top == start; n++) {
 		box_put(&b, NULL, 60, 4);
 		assert_int_equal(seal_one(e, out, &b), 1);
 		if (forged)
@@ -271,7 +271,7 @@ static void found_again(struct esp_engine *e, const struct test_suite *t, uint64
 		if (open_one(e, in, &b) == 0)
 			assert_int_equal(b.p.fate, PACKET_BAD_ICV);
 	}
-	assert_int_equal(in->replay.top, near ? out->sequence : start);
+	assert_int_equal(in->lane.replay.top, near ? out->lane.sequence : start);
 	assert_int_equal(n, near ? 129 : 1000);
 	assert_int_equal(esp_sa_packets(in), near ? 1 : 0);
 	if (near) {
@@ -344,7 +344,7 @@ static void seal_raw(struct esp_engine *e, struct esp_sa *sa, struct box *b, con
 	box_put(b, NULL, 8 + text_len + sa->icv_len, 0);
 	w = writer_of(b->p.data, 8 + text_len);
 	writer_u32(&w, sa->spi);
-	writer_u32(&w, (uint32_t)++sa->sequence);
+	writer_u32(&w, (uint32_t)++sa->lane.sequence);
 	writer_bytes(&w, bytes_of(text, text_len));
 	*j = (struct esp_job){.head = b->p.data,
 			      .iv = b->p.data + 8,
@@ -353,8 +353,9 @@ static void seal_raw(struct esp_engine *e, struct esp_sa *sa, struct box *b, con
 			      .icv = b->p.data + 8 + text_len,
 			      .packet = &b->p,
 			      .aad_len = 8};
-	memcpy(j->aad, b->p.data, 8);
-	sa->transform->seal(e, sa->expanded, j, 1);
+	memcpy(j->aad_octets, b->p.data, 8);
+	j->aad = j->aad_octets;
+	sa->lane.transform->seal(e, sa->lane.expanded, j, 1);
 	assert_true(j->ok);
 }
 
@@ -394,7 +395,7 @@ static void trailers(void **state)
 		assert_int_equal(esp_sa_sequence(in), i + 2);
 	}
 	/* Padding that would begin in the sequence number, whose last octet plays its first. */
-	out->sequence = 256;
+	out->lane.sequence = 256;
 	seal_raw(e, out, &b, (const uint8_t *)"\2\3\4\5\6\7\10\11\12\13\13\4", 12);
 	assert_int_equal(open_one(e, in, &b), 0);
 	assert_int_equal(b.p.seq, 257);

@@ -50,7 +50,7 @@ static void exchange(const struct test_suite *t, bool esn, struct esp_engine *fr
 	struct esp_sa *out = test_sa(t, true, esn, 0, 3), *in = test_sa(t, false, esn, 1024, 3);
 	uint64_t seq = esn ? UINT64_C(0x7fffff500) : 0;
 
-	out->sequence = in->replay.top = seq;
+	out->lane.sequence = in->lane.replay.top = seq;
 	for (size_t first = 0; first < SIZES; first += PACKET_VECTOR_MAX) {
 		size_t n = SIZES - first < PACKET_VECTOR_MAX ? SIZES - first : PACKET_VECTOR_MAX;
 
@@ -148,7 +148,7 @@ static void same_packets(void **state)
 		struct esp_sa *b = test_sa(&suites[i], true, true, 0, i);
 
 		mb = engine(ESP_BACKEND_IPSEC_MB, &mb_state);
-		a->sequence = b->sequence = UINT64_C(0x1ffffffff);
+		a->lane.sequence = b->lane.sequence = UINT64_C(0x1ffffffff);
 		put_sizes(boxes, vector, 40, 100);
 		put_sizes(twins, twin_vector, 40, 100);
 		if (esp_engine_backend(mb, &s) != NULL) {
