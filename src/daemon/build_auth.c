@@ -2,8 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ikev2_numbers.h"
 #include "base/mem.h"
+#include "crypto/crypto.h"
 #include "daemon/build_private.h"
+#include "pki/cert_bundle.h"
 #include "pki/certificate.h"
 #include "pki/trust.h"
 
@@ -97,6 +100,61 @@ static enum err put_chain(struct ike_credential *to, struct certificate *const *
 	return ERR_NONE;
 }
 
+static enum err put_sha1(struct ike_credential *to, struct bytes der)
+{
+	struct crypto *c = crypto_new();
+	enum err e = c != NULL ? hash_parts(c, HASH_SHA1, &der, 1, to->url_sha1) : ERR_NO_MEMORY;
+
+	crypto_free(c);
+	return e;
+}
+
+/* What has to be at the URL: the first certificate, or a bundle of all. */
+static enum err put_url(struct ike_credential *to, const struct config_section *s)
+{
+	const struct config_value *one = config_get(s, "cert-url");
+	const struct config_value *all = config_get(s, "cert-bundle-url");
+	struct cert_bundle b = {.n = 0};
+	uint8_t *der;
+
+	if (one == NULL && all == NULL)
+		return ERR_NONE;
+	to->url = mem_text(one != NULL ? one->text : all->text);
+	to->url_bundle = one == NULL;
+	if (to->url == NULL)
+		return ERR_NO_MEMORY;
+	if (!to->url_bundle)
+		return put_sha1(to, to->certs[0]);
+	for (; b.n < to->n_certs && b.n < CERT_BUNDLE_MAX; b.n++)
+		b.parts[b.n].der = to->certs[b.n];
+	const size_t n = cert_bundle_len(&b);
+	der = mem_new(n);
+	if (der == NULL)
+		return ERR_NO_MEMORY;
+	struct writer w = writer_of(der, n);
+	cert_bundle_write(&b, &w);
+	enum err e = writer_ok(&w) ? put_sha1(to, writer_bytes_so_far(&w)) : ERR_LIMIT;
+	mem_free(der);
+	return e;
+}
+
+static enum err take_crl_urls(const struct config_section *s, struct ike_remote_auth *a)
+{
+	if (config_get(s, "crl-url") == NULL)
+		return ERR_NONE;
+	a->crl_urls = mem_new(CRL_URLS_MAX * sizeof(*a->crl_urls));
+	if (a->crl_urls == NULL)
+		return ERR_NO_MEMORY;
+	/* config_check() has counted them. */
+	for (const struct config_value *v = config_get(s, "crl-url"); v != NULL;
+	     v = config_get_next(v)) {
+		a->crl_urls[a->n_crl_urls] = mem_text(v->text);
+		if (a->crl_urls[a->n_crl_urls++] == NULL)
+			return ERR_NO_MEMORY;
+	}
+	return ERR_NONE;
+}
+
 /* One of our chains, parsed to be checked, and its key. */
 static enum err take_chain(struct building *b, const struct config_section *s,
 			   const struct config_value *v, struct ike_connection *c)
@@ -119,6 +177,8 @@ static enum err take_chain(struct building *b, const struct config_section *s,
 		e = complain(b, v, "a certificate for local-id", words);
 	else
 		e = put_chain(to, certs, n, c->remote_auth.trust);
+	if (e == ERR_NONE && c->local_auth.n_credentials == 1)
+		e = put_url(to, s);
 	if (e == ERR_NONE) {
 		to->key = mem_text(key->text);
 		e = to->key != NULL ? ERR_NONE : ERR_NO_MEMORY;
@@ -292,6 +352,9 @@ enum err build_auth(struct building *b, const struct config_section *s, struct i
 {
 	const bool by_cert = c->local_auth.kind == IKE_AUTH_BY_CERT;
 	enum err all = by_cert ? take_cas(b, s, c) : take_remote_keys(b, s, c);
+
+	if (all == ERR_NONE && by_cert)
+		all = take_crl_urls(s, &c->remote_auth);
 
 	c->local_auth.credentials =
 	    mem_new(IKE_CREDENTIALS_MAX * sizeof(*c->local_auth.credentials));

@@ -91,9 +91,17 @@ static void check_auth(const struct config_section *s, struct errors *e)
 		bool psk, cert, pubkey;
 		bool optional;
 	} wants[] = {
-	    {"cert", false, true, false, false},      {"key", false, true, true, false},
-	    {"ca", false, true, false, false},        {"crl", false, true, false, true},
-	    {"revocation", false, true, false, true}, {"remote-pubkey", false, false, true, false},
+	    {"cert", false, true, false, false},
+	    {"key", false, true, true, false},
+	    {"crl-url", false, true, false, true},
+	    {"crl-fetch", false, true, false, true},
+	    {"cert-url", false, true, false, true},
+	    {"cert-bundle-url", false, true, false, true},
+	    {"cert-lookup", false, true, false, true},
+	    {"ca", false, true, false, false},
+	    {"crl", false, true, false, true},
+	    {"revocation", false, true, false, true},
+	    {"remote-pubkey", false, false, true, false},
 	};
 	const struct config_value *auth = config_get(s, "auth");
 
@@ -129,6 +137,14 @@ static void check_credentials(const struct config_section *s, struct errors *e)
 						IKE_CREDENTIALS_MAX, words[i]);
 		}
 	}
+	const struct config_value *url = config_get(s, "cert-url");
+	if (url != NULL && config_get(s, "cert-bundle-url") != NULL)
+		errors_expected(e, url->line, url->text, "cert-url or cert-bundle-url, not both");
+	n[2] = 0;
+	for (url = config_get(s, "crl-url"); url != NULL; url = config_get_next(url))
+		if (++n[2] == CRL_URLS_MAX + 1)
+			errors_expected(e, url->line, url->text, "at most %d in crl-url",
+					CRL_URLS_MAX);
 	if (n[0] != 0 && n[1] != 0 && n[0] != n[1])
 		errors_expected(e, config_get(s, "key")->line, config_get(s, "key")->text,
 				"as many keys as certificates, %u and not %u, in connection \"%s\"",

@@ -160,6 +160,24 @@ static const struct config_option options[] = {
      "Revocation lists of these CAs and of those below them, in PEM, or one in DER. Read again by "
      "postern reload. For auth = cert.",
      OTHER},
+    {SECTION_CONNECTION, "crl-url", OPTION_URL, true, false, NULL, 0, 0, NULL,
+     "Where such lists are fetched, in DER: ahead of time, and again before they are out of date.",
+     OTHER},
+    {SECTION_CONNECTION, "crl-fetch", OPTION_BOOL, false, false, "yes", 0, 0, NULL,
+     "Also fetch a list that is missing from where the certificate says that it is, once its "
+     "holder has proved to have its key. What may be fetched, and from where, is in the section "
+     "fetch.",
+     CONNECTION(remote_auth.fetch_crls)},
+    {SECTION_CONNECTION, "cert-lookup", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "Let the peer name a URL and a hash in place of its certificate (RFC 7296 3.6). It has then "
+     "not yet proved who it is, and makes us call whom it likes within what fetch allows.",
+     CONNECTION(remote_auth.cert_lookup)},
+    {SECTION_CONNECTION, "cert-url", OPTION_URL, false, false, NULL, 0, 0, NULL,
+     "Where the first certificate of cert can be fetched, in DER; sent in place of it to a peer "
+     "that takes such.",
+     OTHER},
+    {SECTION_CONNECTION, "cert-bundle-url", OPTION_URL, false, false, NULL, 0, 0, NULL,
+     "The same for a bundle of all certificates of the first file of cert (RFC 7296 3.6).", OTHER},
     {SECTION_CONNECTION, "revocation", OPTION_WORD, false, false, "relaxed", 0, 0, revocation_words,
      "What is asked about the peer's certificates. A revoked one is refused by relaxed and strict; "
      "strict also wants a list in its time for each certificate below the CA, from crl or from "
@@ -328,6 +346,19 @@ static bool is_name(const char *text, size_t most)
 	return n > 0 && n <= most && text[n] == '\0';
 }
 
+/* What else it must be, libcurl says when it is fetched. */
+static bool is_url(const char *text)
+{
+	const size_t n = strlen(text);
+
+	for (size_t i = 0; i < n; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			return false;
+	return n <= IKE_FETCH_URL_MAX &&
+	       (strncmp(text, "http://", 7) == 0 ? n > 7
+						 : strncmp(text, "https://", 8) == 0 && n > 8);
+}
+
 bool option_check(const struct config_option *o, const char *text)
 {
 	uint64_t v;
@@ -359,6 +390,8 @@ bool option_check(const struct config_option *o, const char *text)
 		return selector_parse(&s, text) == ERR_NONE;
 	case OPTION_KE_NUMBER:
 		return value_ke_number(&k, text);
+	case OPTION_URL:
+		return is_url(text);
 	case OPTION_IDENTITY:
 	case OPTION_PPK_ID:
 	case OPTION_IKE_SUITE:
@@ -425,6 +458,7 @@ void option_store(const struct config_option *o, void *base, const char *text)
 		memcpy(field, &a, sizeof(a));
 		break;
 	case OPTION_IDENTITY:
+	case OPTION_URL:
 	case OPTION_KE_NUMBER:
 	case OPTION_PPK_ID:
 	case OPTION_SELECTOR:

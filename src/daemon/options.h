@@ -38,6 +38,7 @@ enum option_type {
 	OPTION_IKE_SUITE, /* ike/suite.h */
 	OPTION_ESP_SUITE,
 	OPTION_KE_NUMBER,   /* METHOD:NUMBER, crypto/algorithm.h */
+	OPTION_URL,         /* http or https */
 	OPTION_PUBLIC_FILE, /* a file that anybody may read */
 	OPTION_SECRET_FILE, /* a file that nobody else may read */
 };

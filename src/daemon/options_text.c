@@ -106,6 +106,8 @@ const char *option_expected(const struct config_option *o, char buf[OPTION_EXPEC
 	case OPTION_IDENTITY:
 		text = "an identity";
 		break;
+	case OPTION_URL:
+		return "a URL that begins with http:// or https://";
 	case OPTION_PPK_ID:
 		text = "the identity of a section ppk";
 		break;

@@ -174,7 +174,15 @@ void auth_cert_write(struct ike_sa *sa, struct message *m)
 	if (c == NULL || !(sa->setup->cert_wanted || a->always_send_cert))
 		return;
 	/* RFC 7296 3.6: the first one holds the key that signs. */
-	for (size_t i = 0; i < c->n_certs; i++) {
+	const bool by_url = c->url != NULL && sa->setup->peer_fetches;
+	if (by_url) {
+		struct writer *w = message_payload_begin(m, PAYLOAD_CERT);
+		writer_u8(w, c->url_bundle ? CERT_HASH_URL_BUNDLE : CERT_HASH_URL_X509);
+		writer_bytes(w, bytes_of(c->url_sha1, sizeof(c->url_sha1)));
+		writer_bytes(w, bytes_of(c->url, strlen(c->url)));
+		message_payload_end(m);
+	}
+	for (size_t i = !by_url ? 0 : c->url_bundle ? c->n_certs : 1; i < c->n_certs; i++) {
 		cert_write(message_payload_begin(m, PAYLOAD_CERT), encoding, c->certs[i]);
 		message_payload_end(m);
 	}

@@ -67,6 +67,7 @@ struct ike_ppk_config {
 	size_t n_ids;
 };
 
+#define CRL_URLS_MAX        4
 #define IKE_CREDENTIALS_MAX 8 /* of ours, and keys of a peer's, in one connection */
 
 /* A private key of ours, and the public things that go with it. */

@@ -1,10 +1,12 @@
 #include "ike/job.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/ikev2_numbers.h"
 #include "base/mem.h"
 #include "crypto/prf.h"
+#include "ike/job_peer_certs.h"
 #include "pki/certificate.h"
 #include "pki/keystore.h"
 #include "pki/trust.h"
@@ -226,17 +228,25 @@ static enum err refuse(struct ike_job *job, const char *why)
 	return ERR_AUTH;
 }
 
+/* A peer's certificates on their way through the checks. */
+struct peer_check {
+	struct peer_certs sent;
+	struct certificate *certs[PEER_CERTS_MAX]; /* owned, n of them */
+	size_t n;
+	int64_t wall_time;
+};
+
 /* The revocation lists that came beside the certificates (RFC 7296 3.6, encoding 7). One of a kind
  * that is not taken is as good as none; one that is malformed is not. */
-static enum err take_lists(struct ike_job *job, struct crl *lists[IKE_JOB_CERTS_MAX], size_t *n)
+static enum err take_lists(struct ike_job *job, const struct peer_certs *sent,
+			   struct crl *lists[PEER_CERTS_MAX], size_t *n)
 {
 	const char *why = "";
 
-	for (size_t i = 0; i < job->n_certs; i++) {
-		if (job->cert_encodings[i] != CERT_CRL)
+	for (size_t i = 0; i < sent->n; i++) {
+		if (sent->part[i].encoding != CERT_CRL)
 			continue;
-		enum err e =
-		    crl_parse(&lists[*n], bytes_of(job->certs[i], job->cert_lens[i]), &why);
+		enum err e = crl_parse(&lists[*n], sent->part[i].der, &why);
 		if (e == ERR_NO_MEMORY)
 			return e;
 		if (e != ERR_NONE && e != ERR_UNSUPPORTED)
@@ -246,55 +256,48 @@ static enum err take_lists(struct ike_job *job, struct crl *lists[IKE_JOB_CERTS_
 	return ERR_NONE;
 }
 
-static enum err check_chain(struct ike_job *job, int64_t wall_time,
-			    const struct certificate *const *chain, size_t n)
+static enum err check_chain(struct ike_job *job, const struct peer_check *check,
+			    enum revocation_policy revocation, struct crl_points *missing)
 {
 	const struct ike_remote_auth *a = &job->connection->remote_auth;
-	struct crl *lists[IKE_JOB_CERTS_MAX] = {NULL};
-	struct trust_policy policy = {.revocation = a->revocation,
+	struct crl *lists[PEER_CERTS_MAX] = {NULL};
+	struct trust_policy policy = {.revocation = revocation,
+				      .missing = missing,
 				      .received = (const struct crl *const *)lists};
 	enum err e = ERR_NONE;
 
-	if (a->revocation != REVOCATION_NONE)
-		e = take_lists(job, lists, &policy.n_received);
+	if (revocation != REVOCATION_NONE)
+		e = take_lists(job, &check->sent, lists, &policy.n_received);
 	if (e == ERR_NONE)
-		e = trust_check_chain(a->trust, &policy, chain, n, job->remote, wall_time,
-				      job->reason, sizeof(job->reason));
+		e = trust_check_chain(
+		    a->trust, &policy, (const struct certificate *const *)check->certs, check->n,
+		    job->remote, check->wall_time, job->reason, sizeof(job->reason));
 	for (size_t i = 0; i < policy.n_received; i++)
 		crl_free(lists[i]);
 	return e;
 }
 
-/* The chain as received, and its check; *key is borrowed from certs[0]. */
-static enum err check_certificates(struct ike_job *job, int64_t wall_time,
-				   struct certificate *certs[IKE_JOB_CERTS_MAX], size_t *n,
-				   const struct public_key **key)
+/* The certificates as received. */
+static enum err parse_certificates(struct ike_job *job, struct peer_check *check)
 {
-	const struct certificate *chain[IKE_JOB_CERTS_MAX];
 	const char *why = "";
-	enum err e;
 
-	for (size_t i = 0; i < job->n_certs; i++) {
-		if (job->cert_encodings[i] != CERT_X509_SIGNATURE)
+	for (size_t i = 0; i < check->sent.n; i++) {
+		if (check->sent.part[i].encoding != CERT_X509_SIGNATURE)
 			continue;
-		e = certificate_parse(&certs[*n], bytes_of(job->certs[i], job->cert_lens[i]), &why);
+		enum err e =
+		    certificate_parse(&check->certs[check->n], check->sent.part[i].der, &why);
 		if (e == ERR_NO_MEMORY)
 			return e;
 		if (e != ERR_NONE)
 			return refuse(job, why);
-		chain[*n] = certs[*n];
-		(*n)++;
+		check->n++;
 	}
-	if (*n == 0)
+	if (check->n == 0)
 		return refuse(job, "the peer sent no certificate");
 	if (job->connection->remote_auth.trust == NULL)
 		return refuse(job, "no CA is configured for this peer");
-	e = check_chain(job, wall_time, chain, *n);
-	if (e != ERR_NONE)
-		return e;
-	*key = certificate_key(chain[0]);
-	return *key != NULL ? ERR_NONE
-			    : refuse(job, "the peer's certificate has a key of unknown type");
+	return ERR_NONE;
 }
 
 /* What the AUTH payload says of itself, before anything is computed: known, allowed, offered (RFC
@@ -350,13 +353,49 @@ static enum err verify_by_raw_keys(struct ike_job *job, struct bytes signature)
 	return e;
 }
 
-static enum err verify(struct ike_job *job, int64_t wall_time)
+/* With the key of the first certificate. */
+static enum err verify_with_first(struct ike_job *job, const struct peer_check *check,
+				  struct bytes signature)
+{
+	const struct public_key *key = certificate_key(check->certs[0]);
+
+	return key != NULL ? verify_with(job, key, signature)
+			   : refuse(job, "the peer's certificate has a key of unknown type");
+}
+
+/* Lists are fetched only for somebody who has a certificate of ours and its key: a stranger makes
+ * us call nobody. */
+static enum err verify_by_certificates(struct ike_job *job, struct peer_check *check,
+				       struct bytes signature)
+{
+	const enum revocation_policy policy = job->connection->remote_auth.revocation;
+	struct crl_points missing = {.any = false};
+	enum err e = check_chain(job, check, policy, &missing);
+
+	if (e == ERR_NO_MEMORY || (e != ERR_NONE && !missing.any))
+		return e;
+	if (e == ERR_NONE) {
+		e = verify_with_first(job, check, signature);
+		return e != ERR_NONE ? e : peer_certs_want_lists(job, &missing);
+	}
+	/* Perhaps it is the missing list alone that is wrong. */
+	char reason[sizeof(job->reason)];
+	memcpy(reason, job->reason, sizeof(reason));
+	if (check_chain(job, check, REVOCATION_NONE, NULL) == ERR_NONE &&
+	    verify_with_first(job, check, signature) == ERR_NONE &&
+	    peer_certs_want_lists(job, &missing) == ERR_STATE)
+		return ERR_STATE;
+	job->proof_failed = false;
+	memcpy(job->reason, reason, sizeof(reason));
+	peer_certs_explain(job);
+	return e;
+}
+
+static enum err verify(struct ike_job *job, struct crypto *c, int64_t wall_time)
 {
 	const struct identity *wanted = job->connection->remote_id;
-	struct certificate *certs[IKE_JOB_CERTS_MAX] = {NULL};
-	const struct public_key *key = NULL;
+	struct peer_check check = {.wall_time = wall_time};
 	struct bytes signature;
-	size_t n = 0;
 	enum err e;
 
 	if (job->remote == NULL || (wanted != NULL && !identity_equal(wanted, job->remote)))
@@ -366,9 +405,11 @@ static enum err verify(struct ike_job *job, int64_t wall_time)
 		return e;
 	switch (job->connection->remote_auth.kind) {
 	case IKE_AUTH_BY_CERT:
-		e = check_certificates(job, wall_time, certs, &n, &key);
+		e = peer_certs_collect(job, c, &check.sent);
 		if (e == ERR_NONE)
-			e = verify_with(job, key, signature);
+			e = parse_certificates(job, &check);
+		if (e == ERR_NONE)
+			e = verify_by_certificates(job, &check, signature);
 		break;
 	case IKE_AUTH_BY_PUBKEY:
 		e = verify_by_raw_keys(job, signature);
@@ -377,8 +418,8 @@ static enum err verify(struct ike_job *job, int64_t wall_time)
 		e = refuse(job, "the peer signs, but must have the pre-shared key");
 		break;
 	}
-	for (size_t i = 0; i < n; i++)
-		certificate_free(certs[i]);
+	for (size_t i = 0; i < check.n; i++)
+		certificate_free(check.certs[i]);
 	return e;
 }
 
@@ -398,7 +439,7 @@ void ike_job_run(struct ike_job *job, struct crypto *c, const struct keystore *k
 		run_shared_key(job, c, keys);
 		break;
 	case IKE_JOB_VERIFY:
-		job->result = verify(job, wall_time);
+		job->result = verify(job, c, wall_time);
 		break;
 	case IKE_JOB_PPK_CONFIRM:
 		run_ppk_confirm(job, c, keys);

@@ -91,8 +91,9 @@ struct ike_setup {
 	size_t auth_data_len;
 	uint8_t auth_method;
 	const struct signature_scheme *scheme;
-	bool cert_wanted; /* the peer sent CERTREQ */
-	bool childless;   /* the responder announced that IKE_AUTH may do without a Child SA */
+	bool cert_wanted;  /* the peer sent CERTREQ */
+	bool peer_fetches; /* and takes Hash and URL (ext/hash_and_url.c) */
+	bool childless;    /* the responder announced that IKE_AUTH may do without a Child SA */
 	/* exchanges.h */
 	struct ike_exchange exchanges[IKE_EXCHANGES_MAX];
 	unsigned n_exchanges;

@@ -18,6 +18,8 @@ static int judge(int ok, X509_STORE_CTX *ctx)
 
 	if (ok == 1 || !is_not_known(X509_STORE_CTX_get_error(ctx)))
 		return ok;
+	if (r->policy->missing != NULL && X509_STORE_CTX_get_error_depth(ctx) != last)
+		crl_points_note(r->policy->missing, X509_STORE_CTX_get_current_cert(ctx));
 	/* A configured CA is believed because it is configured, whoever is above it. */
 	if (r->policy->revocation == REVOCATION_STRICT &&
 	    X509_STORE_CTX_get_error_depth(ctx) != last)

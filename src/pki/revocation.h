@@ -17,4 +17,7 @@ enum err revocation_begin(struct revocation *r, X509_STORE_CTX *ctx,
 			  const struct trust_policy *policy, struct crl *const *own, size_t n_own);
 void revocation_end(struct revocation *r);
 
+/* Nothing is known of this certificate: notes where its list would be. */
+void crl_points_note(struct crl_points *to, X509 *cert);
+
 #endif

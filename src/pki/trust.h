@@ -12,6 +12,7 @@
 #include "crypto/key.h"
 #include "pki/certificate.h"
 #include "pki/crl.h"
+#include "pki/crl_points.h"
 #include "pki/identity.h"
 
 #define CHAIN_DEPTH_MAX  6   /* certificates between the peer's and the CA, both counted */
@@ -40,6 +41,7 @@ struct trust_policy {
 	enum revocation_policy revocation;
 	const struct crl *const *received; /* lists that came with the certificates; borrowed */
 	size_t n_received;
+	struct crl_points *missing; /* gets which lists there are none of; NULL: not asked */
 	/* The key of certs[0] is to be a KEM's, and not one that signs. Without it, the reverse: no
 	 * certificate is good for both (draft-wang-ipsecme-kem-auth-ikev2; our M6). */
 	bool kem;

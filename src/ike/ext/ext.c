@@ -5,6 +5,7 @@ extern const struct ike_extension ext_auth_methods;
 extern const struct ike_extension ext_intermediate;
 extern const struct ike_extension ext_downgrade_prevention;
 extern const struct ike_extension ext_big_payload;
+extern const struct ike_extension ext_hash_and_url;
 extern const struct ike_extension ext_childless;
 extern const struct ike_extension ext_fragmentation;
 extern const struct ike_extension ext_ppk;
@@ -12,9 +13,16 @@ extern const struct ike_extension ext_tcp;
 extern const struct ike_extension ext_separate_transports;
 
 const struct ike_extension *const ike_extensions[] = {
-    &ext_signature_hashes,     &ext_auth_methods, &ext_fragmentation,
-    &ext_intermediate,         &ext_tcp,          &ext_separate_transports,
-    &ext_big_payload,          &ext_childless,    &ext_ppk,
+    &ext_signature_hashes,
+    &ext_auth_methods,
+    &ext_fragmentation,
+    &ext_intermediate,
+    &ext_tcp,
+    &ext_separate_transports,
+    &ext_big_payload,
+    &ext_childless,
+    &ext_ppk,
+    &ext_hash_and_url,
     &ext_downgrade_prevention,
 };
 const size_t ike_n_extensions = sizeof(ike_extensions) / sizeof(ike_extensions[0]);

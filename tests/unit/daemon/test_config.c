@@ -16,7 +16,8 @@
 #define WORDS                                                                                      \
 	"local, remote, remote-port, transport, remote-tcp-port, tcp-share, local-id, remote-id, " \
 	"auth, "                                                                                   \
-	"cert, key, ca, crl, revocation, remote-pubkey, "                                          \
+	"cert, key, ca, crl, crl-url, crl-fetch, cert-lookup, cert-url, cert-bundle-url, "         \
+	"revocation, remote-pubkey, "                                                              \
 	"always-send-cert, auth-size-max, big-payload, weak-signatures, downgrade-prevention, "    \
 	"ppk, ppk-id, ppk-exchange, "                                                              \
 	"ppk-rekey, ppk-numbers, int-auth, ike, rekey, reauth, dpd, "                              \

@@ -434,7 +434,7 @@ static void certificates_are_verified(void **state)
 	job->data_len = 1;
 	assert_verdict(job, ERR_AUTH, "unknown or malformed");
 	job = verify_job(&p, "gw-b.example");
-	job->cert_encodings[0] = CERT_HASH_URL_X509;
+	job->cert_encodings[0] = CERT_PGP;
 	assert_verdict(job, ERR_AUTH, "no certificate");
 	job = verify_job(&p, "gw-b.example");
 	job->cert_lens[0] -= 3;
