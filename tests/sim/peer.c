@@ -55,17 +55,34 @@ static void job_done(struct sim *sim, struct sim_event *e)
 	peer_leave(p, held);
 }
 
+/* Of each item; what has not come by then has failed. */
+static void fetch(struct sim_peer *p, struct ike_job *job)
+{
+	for (struct ike_fetch *f; (f = ike_fetch_next(job, 0)) != NULL;) {
+		p->fetches++;
+		p->fetch(p, f);
+		if (!f->done)
+			ike_fetch_done(f, ERR_LIMIT, "gave up", NULL, 0);
+	}
+	job->result = ERR_NONE;
+}
+
 static void on_job(void *ctx, struct ike_job *job)
 {
 	struct sim_peer *p = ctx;
+	const bool fetches = job->type == IKE_JOB_FETCH && p->fetch != NULL;
+	const uint64_t more = fetches ? p->fetch_time : 0;
 
-	ike_job_run(job, p->crypto, p->keys, WALL_TIME);
+	if (fetches)
+		fetch(p, job);
+	else
+		ike_job_run(job, p->crypto, p->keys, WALL_TIME);
 	if (p->sim->job_hook != NULL)
 		p->sim->job_hook(p->sim, job);
 	p->jobs_under_way++;
 	queue_add(&p->sim->queue,
 		  (struct sim_event){
-		      .at = p->sim->now + rng_between(&p->sim->rng, p->job_min, p->job_max),
+		      .at = p->sim->now + more + rng_between(&p->sim->rng, p->job_min, p->job_max),
 		      .fire = job_done,
 		      .peer = p,
 		      .generation = p->generation,

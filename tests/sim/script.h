@@ -30,6 +30,8 @@ extern const struct script scripts_childless[];
 extern const size_t n_scripts_childless;
 extern const struct script scripts_big[];
 extern const size_t n_scripts_big;
+extern const struct script scripts_fetch[];
+extern const size_t n_scripts_fetch;
 extern const struct script scripts_streams[];
 extern const size_t n_scripts_streams;
 extern const struct script scripts_bad[];

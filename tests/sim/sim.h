@@ -159,6 +159,11 @@ struct sim_peer {
 	struct sim_plane plane;
 	uint64_t job_min, job_max; /* how long a job takes */
 	unsigned jobs_under_way;
+	/* The made-up server of what its jobs want fetched, which ends the item; NULL: nothing can
+	 * be fetched. How long it takes. */
+	void (*fetch)(struct sim_peer *p, struct ike_fetch *item);
+	uint64_t fetch_time;
+	unsigned fetches;
 	ptrdiff_t octets, octets_most; /* that its engine holds, and held at most */
 	bool misbehaves;               /* on purpose, by faults: what it sends is not measured */
 	/* what it has told */
