@@ -19,6 +19,35 @@ const struct ke_desc *key_type_kem(enum key_type type)
 	}
 }
 
+struct bytes kem_identifier(enum key_type type)
+{
+	/* OID 2.16.840.1.101.3.4.4.n, no parameters */
+	static const uint8_t identifiers[][13] = {
+	    {0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x04, 0x01},
+	    {0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x04, 0x02},
+	    {0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x04, 0x03},
+	};
+
+	switch (type) {
+	case KEY_ML_KEM_512:
+		return BYTES_OF(identifiers[0]);
+	case KEY_ML_KEM_768:
+		return BYTES_OF(identifiers[1]);
+	case KEY_ML_KEM_1024:
+		return BYTES_OF(identifiers[2]);
+	default:
+		return (struct bytes){0};
+	}
+}
+
+enum key_type kem_identify(struct bytes identifier)
+{
+	for (int type = KEY_KEM_FIRST; type <= KEY_KEM_LAST; type++)
+		if (bytes_equal(kem_identifier((enum key_type)type), identifier))
+			return (enum key_type)type;
+	return KEY_NONE;
+}
+
 enum err kem_encapsulate(const struct public_key *key, const uint8_t seed[KE_SEED_LEN],
 			 uint8_t *ciphertext, uint8_t *secret)
 {

@@ -16,6 +16,12 @@
  * this type sign. */
 const struct ke_desc *key_type_kem(enum key_type type);
 
+/* DER AlgorithmIdentifier of keys of this type (RFC 9935 3), by which SUPPORTED_AUTH_METHODS
+ * announces them; empty when they sign. */
+struct bytes kem_identifier(enum key_type type);
+/* KEY_NONE: unknown. */
+enum key_type kem_identify(struct bytes identifier);
+
 /* A shared secret for whoever has the private half, of ciphertext and secret as long as
  * key_type_kem() says. seed is fresh, and erased by the caller (ke.h). The key is checked as FIPS
  * 203 7.2 wants it; ERR_CRYPTO when it fails, ERR_UNSUPPORTED when it is no KEM's; secret is erased

@@ -294,5 +294,5 @@ bool key_type_is_pq(enum key_type type)
 
 bool key_type_is_kem(enum key_type type)
 {
-	return type >= KEY_ML_KEM_512 && type <= KEY_ML_KEM_1024;
+	return type >= KEY_KEM_FIRST && type <= KEY_KEM_LAST;
 }

@@ -40,6 +40,8 @@ enum key_type {
 	KEY_ML_KEM_768,
 	KEY_ML_KEM_1024,
 	KEY_TYPES, /* how many there are */
+	KEY_KEM_FIRST = KEY_ML_KEM_512,
+	KEY_KEM_LAST = KEY_ML_KEM_1024,
 };
 
 /* RSA: less is refused for our own keys, and in chains (RFC 8247 3.1.1); more would let a peer

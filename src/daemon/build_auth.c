@@ -173,6 +173,9 @@ static enum err take_chain(struct building *b, const struct config_section *s,
 	const struct config_value *key = key_of(b, s, v, certs[0], &to->key_type);
 	if (key == NULL)
 		e = ERR_SYNTAX;
+	else if (key_type_is_kem(to->key_type) && c->kem_auth == IKE_KEM_AUTH_NO)
+		e = complain(b, v, "a certificate of a key that signs",
+			     "a KEM's is of use with kem-auth = yes or require only");
 	else if (!certificate_matches(certs[0], c->local_id, words, sizeof(words)))
 		e = complain(b, v, "a certificate for local-id", words);
 	else
@@ -335,6 +338,9 @@ static enum err take_own_spki(struct building *b, const struct config_value *v,
 
 	if (info == NULL)
 		return ERR_NOT_FOUND;
+	if (key_type_is_kem(info->type))
+		return complain(b, v, "a key that signs",
+				"a KEM's is of use with auth = cert and kem-auth only");
 	c->local_auth.n_credentials++;
 	uint8_t *copy = mem_copy(info->spki);
 	to->key_type = info->type;

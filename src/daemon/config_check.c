@@ -211,6 +211,17 @@ static void check_downgrade(const struct config_section *s, struct errors *e)
 		    s->title);
 }
 
+static void check_kem_auth(const struct config_section *s, struct errors *e)
+{
+	const struct config_value *v = config_get(s, "kem-auth");
+	const struct config_value *auth = config_get(s, "auth");
+
+	if (v != NULL && auth != NULL && strcmp(v->text, "no") != 0 &&
+	    strcmp(auth->text, "cert") != 0)
+		errors_expected(e, v->line, v->text,
+				"no, because connection \"%s\" does not say auth = cert", s->title);
+}
+
 /* Two children that want the same packets cannot both have them. */
 static void check_child(const struct config_section *connection, const struct config_section *s,
 			struct table *selectors, struct errors *e)
@@ -272,6 +283,7 @@ static void check_connection(const struct config_section *s, struct table *title
 	check_credentials(s, e);
 	check_families(s, e);
 	check_downgrade(s, e);
+	check_kem_auth(s, e);
 	if (s->children == NULL)
 		errors_expected(e, s->line, "}", "a child before the end of connection \"%s\"",
 				s->title);

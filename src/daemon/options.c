@@ -16,8 +16,8 @@
 #define OTHER         OPTION_NO_FIELD, 0
 
 /* In the order of enum log_level, enum ike_auth_kind, enum ike_start, enum ike_transport,
- * enum ike_childless, enum ike_big_payload, enum ike_downgrade, enum revocation_policy and enum
- * esp_df. */
+ * enum ike_childless, enum ike_big_payload, enum ike_downgrade, enum ike_kem_auth, enum
+ * revocation_policy and enum esp_df. */
 static const char *const log_words[] = {"err", "warn", "note", "info", "debug", NULL};
 static const char *const auth_words[] = {"psk", "cert", "pubkey", NULL};
 static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
@@ -25,6 +25,7 @@ static const char *const transport_words[] = {"udp", "tcp", "auto", "separate", 
 static const char *const childless_words[] = {"allow", "never", "prefer", "force", NULL};
 static const char *const big_payload_words[] = {"auto", "yes", NULL};
 static const char *const downgrade_words[] = {"yes", "require", "suppress", NULL};
+static const char *const kem_auth_words[] = {"no", "yes", "require", NULL};
 static const char *const ppk_words[] = {"never", "allow", "required", NULL};
 static const char *const ppk_exchange_words[] = {"auto", "auth", "intermediate", NULL};
 static const char *const ppk_numbers_words[] = {"iana", "libreswan", NULL};
@@ -211,6 +212,15 @@ static const struct config_option options[] = {
      "the others. Suppress does not announce it where we call, for a peer that breaks on it, and "
      "wants both remote and remote-id.",
      CONNECTION(downgrade)},
+    {SECTION_CONNECTION, "kem-auth", OPTION_WORD, false, false, "no", 0, 0, kem_auth_words,
+     "Whether both prove who they are by decapsulating for a certified ML-KEM key instead of "
+     "signing, with a Postern at the other end that does so too: the one that calls shows who it "
+     "is "
+     "to nobody but the peer. Yes does it where both hold such a certificate, and signs otherwise, "
+     "if there is one for that; require takes nothing else. For auth = cert, with an ML-KEM "
+     "certificate in cert. Experimental: the document is a draft without numbers, and those here "
+     "are our own.",
+     CONNECTION(kem_auth)},
     {SECTION_CONNECTION, "ppk", OPTION_WORD, false, false, "never", 0, 0, ppk_words,
      "Whether a post-quantum pre-shared key is mixed into the keys (RFC 8784, RFC 9867): never; "
      "allow, where the peer knows one of ours; required, or no tunnel comes up. Only what both "

@@ -10,6 +10,7 @@
 #include "ike/ext/downgrade_prevention.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
+#include "ike/ext/kem_auth.h"
 #include "ike/ext/ppk.h"
 #include "pki/trust.h"
 
@@ -115,6 +116,13 @@ static enum err prove_by_key(struct ike *ike, struct ike_sa *sa, struct ike_job 
 	return job->key == NULL ? ERR_NO_MEMORY : ERR_NONE;
 }
 
+/* Needs no key but those of the IKE SA, so that it is done at once. */
+static enum err prove_by_kem(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
+{
+	sa->setup->auth_method = AUTH_KEM;
+	return kem_auth_prove(ike, sa, ppk_sk_p(sa, sa->initiator), job);
+}
+
 enum err auth_prove(struct ike *ike, struct ike_sa *sa, auth_then *then, const char **why)
 {
 	const bool psk = sa->config->local_auth.kind == IKE_AUTH_BY_PSK;
@@ -127,13 +135,19 @@ enum err auth_prove(struct ike *ike, struct ike_sa *sa, auth_then *then, const c
 		return ERR_NO_MEMORY;
 	id_write(&w, sa->local_id->type, identity_bytes(sa->local_id));
 	enum err e = octets_of(ike, sa, sa->initiator, writer_bytes_so_far(&w), job);
-	if (e == ERR_NONE)
+	if (e == ERR_NONE && kem_auth_done(sa))
+		e = prove_by_kem(ike, sa, job);
+	else if (e == ERR_NONE)
 		e = psk ? prove_by_psk(sa, job) : prove_by_key(ike, sa, job, why);
 	if (e) {
 		ike_job_free(job);
 		return e;
 	}
-	return ike_job_submit(ike, sa, job, then);
+	if (!kem_auth_done(sa))
+		return ike_job_submit(ike, sa, job, then);
+	then(ike, sa, job);
+	ike_job_free(job);
+	return ERR_NONE;
 }
 
 enum err auth_proved(struct ike_sa *sa, struct ike_job *job)
@@ -272,6 +286,11 @@ static enum err check_by_key(struct ike_sa *sa, const struct payloads *ps,
 {
 	struct bytes signature;
 
+	/* M2: nothing has come before that this could rest on */
+	if (part->method == AUTH_KEM) {
+		*why = "the peer authenticates by a KEM without having shown its key";
+		return ERR_AUTH;
+	}
 	if (part->method == AUTH_SHARED_KEY_MIC) {
 		*why = "the peer uses a pre-shared key, but a signature is demanded of it";
 		return ERR_AUTH;
@@ -325,6 +344,7 @@ enum err auth_check(struct ike *ike, struct ike_sa *sa, const struct payloads *p
 		    const char **why)
 {
 	const bool psk = sa->config->remote_auth.kind == IKE_AUTH_BY_PSK;
+	const bool kem = kem_auth_done(sa);
 	struct auth_part part;
 	struct ike_job *job;
 
@@ -332,12 +352,14 @@ enum err auth_check(struct ike *ike, struct ike_sa *sa, const struct payloads *p
 	if (!proof_parse(sa, ps, &part))
 		return ERR_AUTH;
 	*why = "out of memory";
-	job = ike_job_new(psk ? IKE_JOB_SHARED_KEY : IKE_JOB_VERIFY);
+	job = ike_job_new(kem ? IKE_JOB_KEM_CHECK : psk ? IKE_JOB_SHARED_KEY : IKE_JOB_VERIFY);
 	if (job == NULL)
 		return ERR_NO_MEMORY;
 	enum err e = octets_of(ike, sa, !sa->initiator,
 			       bytes_of(sa->setup->peer_id_body, sa->setup->peer_id_body_len), job);
-	if (e == ERR_NONE)
+	if (e == ERR_NONE && kem)
+		e = kem_auth_check(ike, sa, ps, &part, ppk_sk_p(sa, !sa->initiator), job, why);
+	else if (e == ERR_NONE)
 		e = psk ? check_by_psk(sa, &part, job, why) : check_by_key(sa, ps, &part, job, why);
 	if (e) {
 		ike_job_free(job);
@@ -368,7 +390,9 @@ enum err auth_checked(struct ike_sa *sa, const struct ike_job *job, const struct
 			 id, downgrade_hint(sa));
 		return ERR_AUTH;
 	}
-	sa->remote_auth = psk ? "psk" : job->scheme->name;
+	sa->remote_auth = job->type == IKE_JOB_KEM_CHECK ? kem_auth_name(job->kem_type)
+			  : psk                          ? "psk"
+							 : job->scheme->name;
 	if (identity_set(&sa->remote_id, sa->setup->peer_id)) {
 		snprintf(why, AUTH_WHY_MAX, "out of memory");
 		return ERR_NO_MEMORY;

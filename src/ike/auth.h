@@ -16,6 +16,8 @@ enum err auth_local_id(struct ike_sa *sa);
 enum err auth_prove(struct ike *ike, struct ike_sa *sa, auth_then *then, const char **why);
 /* Takes what it made into sa->setup. */
 enum err auth_proved(struct ike_sa *sa, struct ike_job *job);
+/* Initiator: ends the handshake and tells the peer, once, that it is refused (RFC 7296 2.21.2). */
+void auth_refuse_peer(struct ike *ike, struct ike_sa *sa, const char *why);
 /* Writes the ID payload, our certificates where they are wanted, and AUTH. */
 void auth_id_write(struct ike_sa *sa, struct message *m);
 /* How many octets the certificates and AUTH may have. */

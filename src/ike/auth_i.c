@@ -8,6 +8,7 @@
 #include "ike/ext/childless.h"
 #include "ike/ext/downgrade_prevention.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/kem_auth.h"
 #include "ike/ext/ppk.h"
 #include "ike/init.h"
 #include "ike/select.h"
@@ -23,7 +24,7 @@ static void auth_fail(struct ike *ike, struct ike_sa *sa, const char *why)
 }
 
 /* RFC 7296 2.21.2: the peer believes the IKE SA to be up; it is told, once, why it is not. */
-static void auth_refuse(struct ike *ike, struct ike_sa *sa, const char *why)
+void auth_refuse_peer(struct ike *ike, struct ike_sa *sa, const char *why)
 {
 	struct message m;
 	struct ike_flight out = {0};
@@ -91,7 +92,9 @@ static void auth_send(struct ike *ike, struct ike_sa *sa)
 	/* RFC 7296 2.4 */
 	if (is_first_contact(sa))
 		message_notify(&m, NOTIFY_INITIAL_CONTACT, (struct bytes){0});
-	auth_certreq_write(c, &m);
+	/* M1: all certificates are there already */
+	if (!kem_auth_done(sa))
+		auth_certreq_write(c, &m);
 	if (c->remote_id != NULL) {
 		id_write(message_payload_begin(&m, PAYLOAD_IDR), c->remote_id->type,
 			 identity_bytes(c->remote_id));
@@ -203,7 +206,7 @@ static void auth_verified(struct ike *ike, struct ike_sa *sa, struct ike_job *jo
 	if (t == NULL || t->response == NULL)
 		return;
 	if (auth_checked(sa, job, &t->response->sk.payloads, why)) {
-		auth_refuse(ike, sa, why);
+		auth_refuse_peer(ike, sa, why);
 		return;
 	}
 	ext_read(ike, sa, AT_AUTH_RESPONSE, &t->response->sk.payloads);
@@ -255,8 +258,9 @@ void auth_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t, struc
 		auth_rejected(ike, sa, &n);
 		return;
 	}
-	if (id == NULL || auth_peer_id(sa, id)) {
-		auth_refuse(ike, sa, why);
+	/* M3 */
+	if (id == NULL || kem_auth_stray(sa, ps) || auth_peer_id(sa, id)) {
+		auth_refuse_peer(ike, sa, why);
 		return;
 	}
 	/* RFC 4301 4.4.3: the peer must be who the configuration says, not just anybody known. */
@@ -265,13 +269,13 @@ void auth_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t, struc
 			 "the peer says that it is %.110s, but remote-id is %.110s",
 			 identity_format(sa->setup->peer_id, got),
 			 identity_format(c->remote_id, wanted));
-		auth_refuse(ike, sa, text);
+		auth_refuse_peer(ike, sa, text);
 		return;
 	}
 	if (ppk_auth_response(ike, sa, ps, text)) {
-		auth_refuse(ike, sa, text);
+		auth_refuse_peer(ike, sa, text);
 		return;
 	}
 	if (auth_check(ike, sa, ps, auth_verified, &why))
-		auth_refuse(ike, sa, why);
+		auth_refuse_peer(ike, sa, why);
 }

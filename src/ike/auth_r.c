@@ -11,6 +11,7 @@
 #include "ike/ext/downgrade_prevention.h"
 #include "ike/ext/ext.h"
 #include "ike/ext/intermediate.h"
+#include "ike/ext/kem_auth.h"
 #include "ike/ext/ppk.h"
 #include "ike/ext/tcp.h"
 #include "ike/init.h"
@@ -48,7 +49,7 @@ static int conn_fits(const struct ike_sa *sa, const struct ike_connection *c, bo
 
 	if (!ike_suites_allow(&c->ike, &sa->suite) || !childless_fits(c, ps))
 		return 0;
-	if ((c->remote_auth.kind == IKE_AUTH_BY_PSK) != psk)
+	if ((c->remote_auth.kind == IKE_AUTH_BY_PSK) != psk || !kem_auth_fits(sa, c))
 		return 0;
 	if (c->remote_id != NULL) {
 		if (!identity_equal(c->remote_id, s->peer_id))
@@ -252,6 +253,32 @@ static bool asked_id_read(struct ike_sa *sa, const struct payloads *ps)
 	       ERR_NO_MEMORY;
 }
 
+/* What the connection demands of a handshake, and this one has not; NULL: nothing. */
+static const char *conn_misses(const struct ike_sa *sa, const struct ike_connection *c)
+{
+	if (!downgrade_allowed(sa, c))
+		return "the peer announced no downgrade prevention, which is required of it: it "
+		       "does not know it or suppresses it, or the announcement was taken out on "
+		       "the way";
+	if (!kem_auth_allowed(sa, c))
+		return "the peer does not use KEM-based authentication, but kem-auth = require";
+	return NULL;
+}
+
+/* Payloads or exchanges that are not as they must be before anything else is looked at. */
+static const char *request_lacks(const struct ike_sa *sa, const struct payloads *ps)
+{
+	if (payloads_find(ps, PAYLOAD_IDI) == NULL || !childless_payloads(sa, ps))
+		return "IDi, SA, TSi or TSr is missing";
+	/* M3 */
+	if (kem_auth_stray(sa, ps))
+		return "payloads of KEM-based authentication where there is no place for them";
+	/* RFC 9370 2.2.2: all of them, before IKE_AUTH (N7) */
+	if (intermediate_missing(sa))
+		return "an additional key exchange that was agreed did not take place";
+	return NULL;
+}
+
 void auth_request(struct ike *ike, struct ike_sa *sa)
 {
 	const struct payloads *ps = &sa->inbound->sk.payloads;
@@ -262,14 +289,9 @@ void auth_request(struct ike *ike, struct ike_sa *sa)
 	/* RFC 7296 2.23: the initiator may have moved to port 4500; we answer where it is. */
 	sa->path = sa->inbound->path;
 	tcp_attach(ike, sa);
-	if (id == NULL || !childless_payloads(sa, ps)) {
-		auth_refuse(ike, sa, NOTIFY_INVALID_SYNTAX, "IDi, SA, TSi or TSr is missing");
-		return;
-	}
-	if (intermediate_missing(sa)) {
-		/* RFC 9370 2.2.2: all of them, before IKE_AUTH (N7) */
-		auth_refuse(ike, sa, NOTIFY_INVALID_SYNTAX,
-			    "an additional key exchange that was agreed did not take place");
+	const char *lacks = request_lacks(sa, ps);
+	if (lacks != NULL) {
+		auth_refuse(ike, sa, NOTIFY_INVALID_SYNTAX, lacks);
 		return;
 	}
 	sa->setup->auth_message_id = sa->inbound->header.message_id;
@@ -289,11 +311,9 @@ void auth_request(struct ike *ike, struct ike_sa *sa)
 		return;
 	}
 	sa_set_conn(ike, sa, conn, conn->config);
-	if (!downgrade_allowed(sa, conn->config)) {
-		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED,
-			    "the peer announced no downgrade prevention, which is required of it: "
-			    "it does not know it or suppresses it, or the announcement was taken "
-			    "out on the way");
+	const char *misses = conn_misses(sa, conn->config);
+	if (misses != NULL) {
+		auth_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, misses);
 		return;
 	}
 	auth_certreq_read(sa, ps);

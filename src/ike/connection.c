@@ -157,7 +157,7 @@ bool ike_connection_same(const struct ike_connection *a, const struct ike_connec
 		return false;
 	if (!identity_same(a->local_id, b->local_id) || !identity_same(a->remote_id, b->remote_id))
 		return false;
-	if (!ppk_same(&a->ppk, &b->ppk) || a->int_auth != b->int_auth)
+	if (!ppk_same(&a->ppk, &b->ppk) || a->int_auth != b->int_auth || a->kem_auth != b->kem_auth)
 		return false;
 	if (!auth_same(a, b) || !suites_same(&a->ike, &b->ike) || a->n_children != b->n_children)
 		return false;

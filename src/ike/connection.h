@@ -57,6 +57,9 @@ enum ike_ppk_numbers { IKE_PPK_NUMBERS_IANA, IKE_PPK_NUMBERS_LIBRESWAN };
 /* In which order the octets that a responder signs have IntAuth's two parts. */
 enum ike_int_auth { IKE_INT_AUTH_RFC, IKE_INT_AUTH_LIBRESWAN };
 
+/* KEM-based authentication (ext/kem_auth.h): not at all; where the peer can; or no other way. */
+enum ike_kem_auth { IKE_KEM_AUTH_NO, IKE_KEM_AUTH_YES, IKE_KEM_AUTH_REQUIRE };
+
 /* Post-quantum pre-shared keys (RFC 8784, RFC 9867). */
 struct ike_ppk_config {
 	enum ike_ppk_policy policy;
@@ -152,6 +155,7 @@ struct ike_connection {
 	bool unique;      /* a new IKE SA of the same identity replaces the old ones */
 	bool allow_weak_signatures;
 	enum ike_downgrade downgrade;
+	enum ike_kem_auth kem_auth;
 	enum ike_big_payload big_payload;
 	uint64_t auth_octets_max; /* of one IKE_AUTH message of the peer's; 0: 256 KiB */
 };

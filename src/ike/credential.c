@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/ikev2_numbers.h"
+#include "crypto/kem.h"
+
 static bool answers(const struct ike_credential *c, const uint8_t *hash)
 {
 	for (size_t i = 0; i < c->n_answers; i++)
@@ -102,6 +104,46 @@ const struct ike_credential *credential_choose(const struct ike_local_auth *a,
 	return c;
 }
 
+static bool kem_announced(const struct ike_credential *c, const struct credential_hints *h)
+{
+	for (size_t i = 0; i < h->n_kems; i++)
+		if (h->kems[i].type == c->key_type && link_holds(c, h, h->kems[i].cert_link))
+			return true;
+	return false;
+}
+
+const struct ike_credential *credential_choose_kem(const struct ike_local_auth *a,
+						   const struct credential_hints *h)
+{
+	const struct ike_credential *found = NULL;
+
+	for (size_t i = 0; i < a->n_credentials; i++) {
+		const struct ike_credential *c = &a->credentials[i];
+
+		if (kem_announced(c, h) &&
+		    (found == NULL || (asked_for(c, h) && !asked_for(found, h))))
+			found = c;
+	}
+	return found;
+}
+
+/* draft-wang-ipsecme-kem-auth-ikev2: as for a signature, with the identifier of a KEM's key. The
+ * same KEM twice is kept once. */
+static void note_kem(struct credential_hints *h, struct bytes body)
+{
+	struct reader r = reader_of(body);
+	const uint8_t method = reader_u8(&r);
+	const uint8_t cert_link = reader_u8(&r);
+	const enum key_type type = kem_identify(reader_rest(&r));
+
+	if (!reader_ok(&r) || method != AUTH_KEM || type == KEY_NONE)
+		return;
+	for (size_t i = 0; i < h->n_kems; i++)
+		if (h->kems[i].type == type)
+			return;
+	h->kems[h->n_kems++] = (struct hint_kem){type, cert_link};
+}
+
 /* One announcement, after its length. */
 static const struct signature_scheme *announced(struct bytes body, uint8_t *cert_link)
 {
@@ -129,6 +171,7 @@ void credential_note_methods(struct credential_hints *h, struct bytes data)
 	struct reader r = reader_of(data);
 
 	h->n_methods = 0;
+	h->n_kems = 0;
 	h->announced = false;
 	h->promised = data.n == 0;
 	while (reader_left(&r) > 0) {
@@ -142,6 +185,7 @@ void credential_note_methods(struct credential_hints *h, struct bytes data)
 		m.scheme = announced(body, &m.cert_link);
 		if (m.scheme != NULL && h->n_methods < HINT_METHODS_MAX)
 			h->methods[h->n_methods++] = m;
+		note_kem(h, body);
 	}
 }
 

@@ -22,6 +22,13 @@ struct hint_method {
 	uint8_t cert_link; /* 0: whoever issued the certificate; k: the k-th CA of the CERTREQs */
 };
 
+/* A KEM whose keys the peer encapsulates to. */
+struct hint_kem {
+	enum key_type type;
+	uint8_t cert_link;
+};
+#define HINT_KEMS_MAX (KEY_KEM_LAST - KEY_KEM_FIRST + 1)
+
 /* What the peer has said so far; zeroed: nothing. */
 struct credential_hints {
 	uint32_t hashes; /* bits 1 << HASH_* */
@@ -29,6 +36,8 @@ struct credential_hints {
 	bool promised;   /* it came empty: the list is to come in IKE_INTERMEDIATE */
 	struct hint_method methods[HINT_METHODS_MAX]; /* in the peer's order of preference */
 	size_t n_methods;
+	struct hint_kem kems[HINT_KEMS_MAX]; /* in the peer's order, too */
+	size_t n_kems;
 	uint8_t cas[HINT_CAS_MAX *
 		    CERTREQ_HASH_LEN]; /* of all CERTREQs of encoding 4, in their order */
 	size_t n_cas;
@@ -47,6 +56,11 @@ const struct ike_credential *credential_choose(const struct ike_local_auth *a,
 					       const struct credential_hints *h, bool allow_weak,
 					       const struct signature_scheme **scheme,
 					       bool *passed_over);
+
+/* Which credential of a that holds a KEM's key which the peer announced, one by a CA that it asked
+ * for before others, then the first by our order; NULL: none. */
+const struct ike_credential *credential_choose_kem(const struct ike_local_auth *a,
+						   const struct credential_hints *h);
 
 /* The data of SUPPORTED_AUTH_METHODS, in place of what came before (RFC 9593 3.2). What is unknown
  * is passed over by its length; from a length that cannot be on, nothing is read. */

@@ -85,6 +85,8 @@ struct ike {
 	unsigned lines_left_out;
 	size_t early_octets; /* held for peers that are not authenticated, beside their half-open
 				SAs */
+	/* Half-open handshakes in which the peer had us decapsulate for it (ext/kem_auth_r.c). */
+	unsigned kem_costs;
 	struct ike_totals totals;
 	unsigned jobs;
 	bool ending;           /* ike_free(): nothing is begun any more */

@@ -82,7 +82,7 @@ static void answer_stateless(struct ike *ike, const struct init_request *q, uint
  * is reached shows a cookie first. */
 static bool cookie_wanted(struct ike *ike, const struct addr *peer)
 {
-	return ike->half_open.n_nodes >= ike->settings.cookie_threshold ||
+	return ike->half_open.n_nodes + ike->kem_costs >= ike->settings.cookie_threshold ||
 	       sa_half_open_of(ike, peer).all >= ike->settings.half_open_per_peer ||
 	       fault_active(ike->cb.faults, FAULT_ALWAYS_COOKIE);
 }
@@ -117,7 +117,7 @@ static bool limits_pass(struct ike *ike, const struct init_request *q)
 {
 	const char *why = NULL;
 
-	if (ike->half_open.n_nodes >= ike->settings.half_open_max)
+	if (ike->half_open.n_nodes + ike->kem_costs >= ike->settings.half_open_max)
 		why = "too many handshakes are half open";
 	else if (sa_half_open_of(ike, &q->path->remote.addr).proven >=
 		 ike->settings.half_open_per_peer)

@@ -8,6 +8,7 @@
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
 #include "ike/ext/intermediate.h"
+#include "ike/ext/kem_auth.h"
 #include "ike/ext/tcp.h"
 #include "ike/impair.h"
 #include "ike/sk.h"
@@ -113,6 +114,12 @@ static struct ike_inbound *inbound_open(struct ike *ike, struct ike_sa *sa,
 		if (in != NULL && sa->big_payload && (*e == ERR_NONE || *e == ERR_SYNTAX))
 			*e = payloads_parse(&in->sk.payloads, PAYLOADS_INNER_BIG, in->sk.first,
 					    in->sk.inner, reason);
+	}
+	/* A number of private use, which means something only to who has said so (RFC 7296 2.5). */
+	if (in != NULL && *e == ERR_NONE && !kem_auth_agreed(sa)) {
+		payloads_forget(&in->sk.payloads, PAYLOAD_ECERT);
+		*e = in->sk.payloads.unsupported != 0 ? ERR_UNSUPPORTED : ERR_NONE;
+		*reason = "payload: unknown and critical";
 	}
 	if (in != NULL && *e == ERR_NONE)
 		*e = payloads_check(&in->sk.payloads, PAYLOADS_INNER, in->header.exchange,
@@ -221,7 +228,7 @@ static void request_dispatch(struct ike *ike, struct ike_sa *sa)
 			auth_request(ike, sa);
 		else if (exchange == EXCHANGE_IKE_INTERMEDIATE)
 			intermediate_request(ike, sa);
-		else
+		else if (!kem_auth_is_refusal(ike, sa))
 			request_bad(ike, sa, ERR_SYNTAX,
 				    "only IKE_AUTH may come before the peer "
 				    "is authenticated");

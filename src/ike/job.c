@@ -5,6 +5,7 @@
 
 #include "base/ikev2_numbers.h"
 #include "base/mem.h"
+#include "crypto/kem.h"
 #include "crypto/prf.h"
 #include "ike/job_peer_certs.h"
 #include "pki/certificate.h"
@@ -38,6 +39,8 @@ void ike_job_free(struct ike_job *job)
 		mem_free(job->certs[i]);
 	ike_fetches_free(job->fetches);
 	ike_connection_release(job->connection);
+	for (size_t i = 0; i < job->n_candidates; i++)
+		ike_connection_release(job->candidates[i]);
 	mem_free_secret(job, sizeof(*job));
 }
 
@@ -64,8 +67,9 @@ bool ike_job_resumes(struct ike_job *job)
 
 bool ike_job_needs_keys(const struct ike_job *job)
 {
-	return job->type == IKE_JOB_SIGN || job->type == IKE_JOB_SHARED_KEY ||
-	       job->type == IKE_JOB_PPK_CONFIRM || job->type == IKE_JOB_PPK_MIX;
+	return job->type == IKE_JOB_SIGN || job->type == IKE_JOB_KEM_DECAPSULATE ||
+	       job->type == IKE_JOB_SHARED_KEY || job->type == IKE_JOB_PPK_CONFIRM ||
+	       job->type == IKE_JOB_PPK_MIX;
 }
 
 /* Room for a value and, unless 0, for a secret. */
@@ -256,12 +260,18 @@ static enum err take_lists(struct ike_job *job, const struct peer_certs *sent,
 	return ERR_NONE;
 }
 
+static bool about_kem(const struct ike_job *job)
+{
+	return job->type == IKE_JOB_KEM_ENCAPSULATE || job->type == IKE_JOB_KEM_CHECK;
+}
+
 static enum err check_chain(struct ike_job *job, const struct peer_check *check,
 			    enum revocation_policy revocation, struct crl_points *missing)
 {
 	const struct ike_remote_auth *a = &job->connection->remote_auth;
 	struct crl *lists[PEER_CERTS_MAX] = {NULL};
-	struct trust_policy policy = {.revocation = revocation,
+	struct trust_policy policy = {.kem = about_kem(job),
+				      .revocation = revocation,
 				      .missing = missing,
 				      .received = (const struct crl *const *)lists};
 	enum err e = ERR_NONE;
@@ -423,6 +433,75 @@ static enum err verify(struct ike_job *job, struct crypto *c, int64_t wall_time)
 	return e;
 }
 
+/* For a connection that the peer may be of. Lists that are missing are not fetched here: the peer
+ * has not shown yet that the key is its own. */
+static enum err kem_chain(struct ike_job *job, struct ike_connection *c, struct peer_check *check)
+{
+	struct ike_connection *only = job->connection;
+	enum err e;
+
+	while (check->n > 0)
+		certificate_free(check->certs[--check->n]);
+	job->connection = c;
+	e = parse_certificates(job, check);
+	if (e == ERR_NONE)
+		e = check_chain(job, check, c->remote_auth.revocation, NULL);
+	job->connection = only;
+	return e;
+}
+
+static enum err kem_encapsulate_to(struct ike_job *job, const struct public_key *key)
+{
+	enum err e = ERR_NO_MEMORY;
+
+	if (make_room(job, job->ke->resp_len, job->ke->secret_len))
+		e = kem_encapsulate(key, job->seed, job->value, job->secret);
+	if (e != ERR_NONE)
+		snprintf(job->reason, sizeof(job->reason), "the peer's %s key cannot be used: %s",
+			 key_type_name(job->kem_type), err_name(e));
+	return e;
+}
+
+static enum err kem_peer(struct ike_job *job, struct crypto *c, int64_t wall_time)
+{
+	struct peer_check check = {.wall_time = wall_time};
+	enum err e = peer_certs_collect(job, c, &check.sent);
+	bool fits = false;
+
+	for (size_t i = 0; i < job->n_candidates && e == ERR_NONE && !fits; i++) {
+		const enum err one = kem_chain(job, job->candidates[i], &check);
+		fits = one == ERR_NONE;
+		if (one == ERR_NO_MEMORY)
+			e = one;
+	}
+	if (e == ERR_NONE && !fits)
+		e = job->n_candidates > 0 ? ERR_AUTH
+					  : refuse(job, "no connection takes certificates");
+	if (e == ERR_NONE) {
+		/* The chain's check has seen that it is a KEM's. */
+		job->kem_type = public_key_type(certificate_key(check.certs[0]));
+		job->ke = key_type_kem(job->kem_type);
+		if (job->type == IKE_JOB_KEM_ENCAPSULATE)
+			e = kem_encapsulate_to(job, certificate_key(check.certs[0]));
+	}
+	mem_erase(job->seed, sizeof(job->seed));
+	for (size_t i = 0; i < check.n; i++)
+		certificate_free(check.certs[i]);
+	return e;
+}
+
+static void run_decapsulate(struct ike_job *job, const struct keystore *keys)
+{
+	job->result = keystore_decapsulate(keys, job->key, bytes_of(job->octets, job->octets_len),
+					   &job->data, &job->data_len);
+	if (job->result == ERR_NOT_FOUND)
+		snprintf(job->reason, sizeof(job->reason), "there is no private key \"%s\"",
+			 job->key);
+	else if (job->result != ERR_NONE)
+		snprintf(job->reason, sizeof(job->reason), "decapsulating with \"%s\": %s",
+			 job->key, err_name(job->result));
+}
+
 void ike_job_run(struct ike_job *job, struct crypto *c, const struct keystore *keys,
 		 int64_t wall_time)
 {
@@ -440,6 +519,13 @@ void ike_job_run(struct ike_job *job, struct crypto *c, const struct keystore *k
 		break;
 	case IKE_JOB_VERIFY:
 		job->result = verify(job, c, wall_time);
+		break;
+	case IKE_JOB_KEM_DECAPSULATE:
+		run_decapsulate(job, keys);
+		break;
+	case IKE_JOB_KEM_ENCAPSULATE:
+	case IKE_JOB_KEM_CHECK:
+		job->result = kem_peer(job, c, wall_time);
 		break;
 	case IKE_JOB_PPK_CONFIRM:
 		run_ppk_confirm(job, c, keys);

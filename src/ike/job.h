@@ -31,12 +31,18 @@ enum ike_job_type {
 				the other (RFC 9867) */
 	IKE_JOB_PPK_MIX,     /* needs the keystore; data: the place of the PPK that was taken, one
 				octet,     and prf+(PPK, input) for each input */
-	IKE_JOB_FETCH,       /* needs the network: its items that are not done (ike/fetch.h) */
+	IKE_JOB_KEM_DECAPSULATE, /* needs the keystore; octets: a ciphertext for our key; data: the
+				    shared secret, of the size that ke says */
+	IKE_JOB_KEM_ENCAPSULATE, /* the certificates of the peer's KEM key, and then value and
+				    secret for it; ke says how long these are */
+	IKE_JOB_KEM_CHECK,       /* the same without the second half: once more, for an identity */
+	IKE_JOB_FETCH,           /* needs the network: its items that are not done (ike/fetch.h) */
 };
 
-#define IKE_JOB_CERTS_MAX 8
-#define IKE_PPKS_MAX      8 /* of one exchange */
-#define IKE_PPK_INPUTS    3
+#define IKE_JOB_CERTS_MAX  12 /* certificates and lists of one message */
+#define IKE_CANDIDATES_MAX 4
+#define IKE_PPKS_MAX       8 /* of one exchange */
+#define IKE_PPK_INPUTS     3
 
 /* A PPK on offer: the value of its PPK_ID, and what proves that its sender has it. */
 struct ike_ppk {
@@ -93,6 +99,12 @@ struct ike_job {
 	struct ike_ppk_work *ppk;          /* owned, erased */
 	bool proof_failed;                 /* VERIFY: all was right but the signature itself */
 	uint32_t hashes; /* VERIFY: the hash algorithms that we offered, bits 1 << HASH_* */
+	/* KEM_ENCAPSULATE: the connections that the peer may be of, while nobody has said who it
+	 * is: the first whose CAs take its certificates does; held. For CHECK the one
+	 * that it is. */
+	struct ike_connection *candidates[IKE_CANDIDATES_MAX];
+	size_t n_candidates;
+	enum key_type kem_type; /* out: of the peer's key */
 
 	/* What it wants from the network, and what has come; owned, NULL for nothing. */
 	struct ike_fetches *fetches;

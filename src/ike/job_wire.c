@@ -78,6 +78,11 @@ enum err ike_job_write_request(const struct ike_job *job, struct writer *w)
 		write_counted(w, bytes_of(job->key, strlen(job->key)));
 		write_counted(w, bytes_of(job->scheme->name, strlen(job->scheme->name)));
 		break;
+	case IKE_JOB_KEM_DECAPSULATE:
+		if (strlen(job->key) > KEY_NAME_MAX)
+			return ERR_RANGE;
+		write_counted(w, bytes_of(job->key, strlen(job->key)));
+		break;
 	case IKE_JOB_SHARED_KEY:
 		writer_u16(w, job->prf->id);
 		write_identity(w, job->local);
@@ -119,6 +124,16 @@ static enum err read_sign(struct reader *r, struct ike_job *job)
 	job->scheme = signature_scheme_find(scheme);
 	if (job->scheme == NULL)
 		return ERR_UNSUPPORTED;
+	job->key = text_of(key);
+	return job->key != NULL ? ERR_NONE : ERR_SYNTAX;
+}
+
+static enum err read_decapsulate(struct reader *r, struct ike_job *job)
+{
+	const struct bytes key = read_counted(r, KEY_NAME_MAX);
+
+	if (!reader_ok(r))
+		return ERR_SYNTAX;
 	job->key = text_of(key);
 	return job->key != NULL ? ERR_NONE : ERR_SYNTAX;
 }
@@ -180,6 +195,8 @@ static enum err read_kind(struct reader *r, struct ike_job *job)
 		return read_sign(r, job);
 	case IKE_JOB_SHARED_KEY:
 		return read_shared_key(r, job);
+	case IKE_JOB_KEM_DECAPSULATE:
+		return read_decapsulate(r, job);
 	default:
 		return read_ppks(r, job);
 	}
@@ -193,8 +210,8 @@ enum err ike_job_read_request(struct ike_job **out, struct bytes b)
 	struct bytes octets;
 	enum err e;
 
-	if (type != IKE_JOB_SIGN && type != IKE_JOB_SHARED_KEY && type != IKE_JOB_PPK_CONFIRM &&
-	    type != IKE_JOB_PPK_MIX)
+	if (type != IKE_JOB_SIGN && type != IKE_JOB_SHARED_KEY && type != IKE_JOB_KEM_DECAPSULATE &&
+	    type != IKE_JOB_PPK_CONFIRM && type != IKE_JOB_PPK_MIX)
 		return ERR_SYNTAX;
 	job = ike_job_new(type);
 	if (job == NULL)
@@ -251,6 +268,8 @@ static bool answer_fits(const struct ike_job *job, struct bytes data)
 	switch (job->type) {
 	case IKE_JOB_SHARED_KEY:
 		return data.n == job->prf->out_len;
+	case IKE_JOB_KEM_DECAPSULATE:
+		return data.n == job->ke->secret_len;
 	case IKE_JOB_PPK_CONFIRM:
 		return data.n == (size_t)job->ppk->n * PPK_CONFIRMATION_LEN;
 	case IKE_JOB_PPK_MIX:

@@ -10,6 +10,7 @@
 #include "ike/exchanges.h"
 #include "ike/ext/followup.h"
 #include "ike/ext/fragmentation.h"
+#include "ike/ext/kem_auth.h"
 #include "ike/ext/ppk_child.h"
 #include "ike/ext/tcp.h"
 #include "ike/impair.h"
@@ -186,6 +187,7 @@ void sa_setup_free(struct ike_sa *sa)
 	mem_free(s->peer_id_body);
 	mem_free(s->auth_data);
 	ppk_setup_free(s);
+	kem_auth_setup_free(s);
 	identity_free(s->peer_id);
 	identity_free(s->asked_id);
 	mem_free_secret(s, sizeof(*s));

@@ -20,6 +20,7 @@ struct ike_reassembly;
 struct create_pending;
 struct ppk_found;
 struct ike_exchanges;
+struct kem_auth;
 
 enum sa_state {
 	SA_INIT,      /* initiator: IKE_SA_INIT under way */
@@ -79,6 +80,7 @@ struct ike_setup {
 	bool has_int_auth_i, has_int_auth_r;
 	unsigned addke_place; /* where the next additional key exchange is looked for */
 	struct ppk_setup ppk;
+	struct kem_auth *kem; /* ext/kem_auth.h; owned, NULL: the peer does not know it */
 	uint32_t auth_message_id;
 	/* the child that goes with IKE_AUTH */
 	uint32_t child_spi;

@@ -5,6 +5,7 @@
 #include "base/ikev2_numbers.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "crypto/kem.h"
 #include "crypto/prf.h"
 
 #define KEY_NAME_MAX 255
@@ -277,6 +278,30 @@ enum err keystore_sign(const struct keystore *k, const char *name,
 	if (node == NULL)
 		return ERR_NOT_FOUND;
 	return signature_make(named_key_of(node)->key, scheme, octets, data, data_len);
+}
+
+enum err keystore_decapsulate(const struct keystore *k, const char *name, struct bytes ciphertext,
+			      uint8_t **secret, size_t *secret_len)
+{
+	struct table_node *node = table_find(&k->keys, bytes_of(name, strlen(name)));
+	const struct private_key *key = node != NULL ? named_key_of(node)->key : NULL;
+	const struct ke_desc *d = key != NULL ? key_type_kem(private_key_type(key)) : NULL;
+	enum err e;
+
+	if (key == NULL)
+		return ERR_NOT_FOUND;
+	if (d == NULL)
+		return ERR_UNSUPPORTED;
+	*secret = mem_new(d->secret_len);
+	if (*secret == NULL)
+		return ERR_NO_MEMORY;
+	*secret_len = d->secret_len;
+	e = kem_decapsulate(key, ciphertext, *secret);
+	if (e != ERR_NONE) {
+		mem_free_secret(*secret, *secret_len);
+		*secret = NULL;
+	}
+	return e;
 }
 
 enum err keystore_shared_key_mac(const struct keystore *k, struct crypto *c,

@@ -1,6 +1,6 @@
-/* Long-term secrets, and all that is ever done with them: signing, the shared-key MAC, and mixing a
- * PPK into keys. The daemon keeps this in a process of its own; nobody else sees a private key or a
- * PSK. */
+/* Long-term secrets, and all that is ever done with them: signing, decapsulating, the shared-key
+ * MAC, and mixing a PPK into keys. The daemon keeps this in a process of its own; nobody else sees
+ * a private key or a PSK. */
 #ifndef POSTERN_PKI_KEYSTORE_H
 #define POSTERN_PKI_KEYSTORE_H
 
@@ -35,6 +35,12 @@ enum err keystore_sign(const struct keystore *k, const char *name,
 enum err keystore_shared_key_mac(const struct keystore *k, struct crypto *c,
 				 const struct identity *local, const struct identity *remote,
 				 const struct prf_desc *d, struct bytes octets, uint8_t *out);
+
+/* The shared secret in a ciphertext for the named key of a KEM; allocates *secret, of
+ * key_type_kem()'s size, which the caller gives to mem_free_secret(). ERR_NOT_FOUND: there is no
+ * such key. Other errors are those of kem_decapsulate(). */
+enum err keystore_decapsulate(const struct keystore *k, const char *name, struct bytes ciphertext,
+			      uint8_t **secret, size_t *secret_len);
 
 /* Post-quantum pre-shared keys (RFC 8784 5.1), by the value of their PPK_ID of type PPK_ID_FIXED.
  */

@@ -223,6 +223,7 @@ int main(int argc, char **argv)
 	failures += run_all(scripts_signatures, n_scripts_signatures, only, trace);
 	failures += run_all(scripts_exchanges, n_scripts_exchanges, only, trace);
 	failures += run_all(scripts_large, n_scripts_large, only, trace);
+	failures += run_all(scripts_kem, n_scripts_kem, only, trace);
 	failures += run_all(scripts_ppk, n_scripts_ppk, only, trace);
 	failures += run_all(scripts_limits, n_scripts_limits, only, trace);
 	return failures == 0 ? 0 : 1;

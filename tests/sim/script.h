@@ -20,6 +20,8 @@ extern const size_t n_scripts_intermediate;
 extern const struct script scripts_exchanges[];
 extern const size_t n_scripts_exchanges;
 extern const size_t n_scripts_handshake, n_scripts_hostile, n_scripts_rekey;
+extern const struct script scripts_kem[];
+extern const size_t n_scripts_kem;
 extern const struct script scripts_ppk[];
 extern const size_t n_scripts_ppk;
 extern const struct script scripts_pq[];

@@ -7,6 +7,7 @@
 
 #include "ike/ext/ext.h"
 #include "ike/ext/fragmentation.h"
+#include "ike/ext/kem_auth.h"
 
 /* All announcements: those of method 14 have 4 octets and their identifier. */
 #define LIST_MAX 2048
@@ -93,13 +94,21 @@ static bool fits(const struct ike_sa *sa, const struct message *m, size_t n)
 	       m->w.n + NOTIFY_OVERHEAD + n <= limit;
 }
 
-static void send_list(struct ike *ike, struct ike_sa *sa, struct message *m)
+void auth_methods_write(struct ike *ike, struct ike_sa *sa, struct message *m)
 {
 	const struct taken t = taken_of(ike, sa);
 	uint8_t list[LIST_MAX];
 	struct writer w = writer_of(list, sizeof(list));
 
+	kem_auth_announce(ike, sa, &w);
 	list_write(&w, &t);
+	/* KEM-based authentication cannot do without the list, so that an exchange is made for it.
+	 */
+	if (kem_auth_agreed(sa) && !sa->initiator && !fits(sa, m, w.n)) {
+		sa->setup->methods_promised = true;
+		message_notify(m, NOTIFY_SUPPORTED_AUTH_METHODS, (struct bytes){0});
+		return;
+	}
 	if (writer_ok(&w) && w.n != 0 && fits(sa, m, w.n))
 		message_notify(m, NOTIFY_SUPPORTED_AUTH_METHODS, writer_bytes_so_far(&w));
 	sa->setup->methods_sent = true;
@@ -117,16 +126,16 @@ static void methods_write(struct ike *ike, struct ike_sa *sa, enum ike_point at,
 		if (s->methods_promised)
 			message_notify(m, NOTIFY_SUPPORTED_AUTH_METHODS, (struct bytes){0});
 		else
-			send_list(ike, sa, m);
+			auth_methods_write(ike, sa, m);
 		break;
 	case AT_INTERMEDIATE_REQUEST:
 		if (auth_methods_due(sa))
-			send_list(ike, sa, m);
+			auth_methods_write(ike, sa, m);
 		break;
 	case AT_INTERMEDIATE_RESPONSE:
 	case AT_AUTH_REQUEST:
 		if (!s->methods_sent)
-			send_list(ike, sa, m);
+			auth_methods_write(ike, sa, m);
 		break;
 	default:
 		break;

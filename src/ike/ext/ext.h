@@ -32,6 +32,10 @@ struct ike_extension {
 	const char *document; /* "RFC 7427" */
 	/* Adds payloads to a message of ours; NULL: never. */
 	void (*write)(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m);
+	/* Sees all payloads of a message of the peer's, before their notifies are shown; NULL:
+	 * does not want to. */
+	void (*payloads)(struct ike *ike, struct ike_sa *sa, enum ike_point at,
+			 const struct payloads *ps);
 	/* Sees a notify of the peer; true: it was ours. NULL: none is. Outside SK nothing here is
 	 * authentic. */
 	bool (*notify)(struct ike *ike, struct ike_sa *sa, enum ike_point at,
@@ -46,7 +50,7 @@ extern const size_t ike_n_extensions;
 uint32_t ext_signature_hashes_offered(void);
 
 void ext_write(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m);
-/* Shows every notify of the payloads to the extensions. */
+/* Shows the payloads, and every notify among them, to the extensions. */
 void ext_read(struct ike *ike, struct ike_sa *sa, enum ike_point at, const struct payloads *ps);
 
 #endif

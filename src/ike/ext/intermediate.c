@@ -8,6 +8,7 @@
 #include "ike/auth.h"
 #include "ike/ext/auth_methods.h"
 #include "ike/ext/ext.h"
+#include "ike/ext/kem_auth.h"
 #include "ike/ext/ppk_intermediate.h"
 #include "ike/ext/tcp.h"
 #include "ike/init.h"
@@ -18,7 +19,8 @@
 
 static bool may_want(const struct ike_connection *c)
 {
-	return ike_suites_have_addke(&c->ike) || ppk_wants_intermediate(c);
+	return ike_suites_have_addke(&c->ike) || ppk_wants_intermediate(c) ||
+	       kem_auth_wants_intermediate(c);
 }
 
 static void write_notify(struct ike *ike, struct ike_sa *sa, enum ike_point at, struct message *m)
@@ -103,7 +105,7 @@ static enum err chain_own(struct ike *ike, struct ike_sa *sa, bool request, cons
 }
 
 /* And for one that came: fragments are put together without a generic header (RFC 9242 3.3.2). */
-static enum err chain_peers(struct ike *ike, struct ike_sa *sa, bool request,
+enum err intermediate_chain(struct ike *ike, struct ike_sa *sa, bool request,
 			    const struct ike_inbound *in)
 {
 	const bool whole = in->sk.inner.p > in->octets + IKE_HEADER_LEN;
@@ -142,7 +144,7 @@ bool intermediate_missing(const struct ike_sa *sa)
 	return ike_suite_addke(&sa->suite, sa->setup->addke_place, &next) != NULL;
 }
 
-static void fail(struct ike *ike, struct ike_sa *sa, const char *why)
+void intermediate_fail(struct ike *ike, struct ike_sa *sa, const char *why)
 {
 	struct ike_conn *conn = sa->conn;
 
@@ -203,10 +205,24 @@ static struct due due_next(const struct ike_sa *sa)
 
 /* --- Initiator ------------------------------------------------------------------------------- */
 
+void intermediate_send(struct ike *ike, struct ike_sa *sa, struct message *m)
+{
+	struct ike_task *t = task_add(ike, sa, TASK_INTERMEDIATE, 0);
+
+	if (t == NULL || chain_own(ike, sa, true, m) || task_send(ike, sa, t, m))
+		intermediate_fail(ike, sa, "the IKE_INTERMEDIATE request could not be built");
+}
+
+enum err intermediate_respond(struct ike *ike, struct ike_sa *sa, struct message *m)
+{
+	const enum err e = chain_own(ike, sa, false, m);
+
+	return e ? e : sa_respond(ike, sa, m);
+}
+
 /* job: what made our KE payload, or NULL for an exchange without one. */
 static void request_build(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 {
-	struct ike_task *t = task_add(ike, sa, TASK_INTERMEDIATE, 0);
 	struct message m;
 
 	sa_message_begin_for(ike, sa, &m, EXCHANGE_IKE_INTERMEDIATE, false, sa->send_id,
@@ -218,14 +234,13 @@ static void request_build(struct ike *ike, struct ike_sa *sa, struct ike_job *jo
 		job->value = NULL;
 	}
 	ext_write(ike, sa, AT_INTERMEDIATE_REQUEST, &m);
-	if (t == NULL || chain_own(ike, sa, true, &m) || task_send(ike, sa, t, &m))
-		fail(ike, sa, "the IKE_INTERMEDIATE request could not be built");
+	intermediate_send(ike, sa, &m);
 }
 
 static void request_send(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 {
 	if (job->result) {
-		fail(ike, sa, job->reason);
+		intermediate_fail(ike, sa, job->reason);
 		return;
 	}
 	sa->setup->private = job->private;
@@ -236,7 +251,7 @@ static void request_send(struct ike *ike, struct ike_sa *sa, struct ike_job *job
 static void ppk_confirmed(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 {
 	if (job->result) {
-		fail(ike, sa, job->reason);
+		intermediate_fail(ike, sa, job->reason);
 		return;
 	}
 	ppk_intermediate_confirmed(sa, job);
@@ -251,14 +266,14 @@ void intermediate_run(struct ike *ike, struct ike_sa *sa)
 
 	if (due.ppk && ppk_intermediate_confirm(ike, sa, ppk_confirmed, &e)) {
 		if (e)
-			fail(ike, sa, "out of memory");
+			intermediate_fail(ike, sa, "out of memory");
 		return;
 	}
 	if (due.ke == NULL) {
 		if (due.ppk || due.list)
 			request_build(ike, sa, NULL);
 		else
-			auth_start(ike, sa);
+			kem_auth_run(ike, sa);
 		return;
 	}
 	job = ike_job_new(IKE_JOB_KE_GENERATE);
@@ -267,7 +282,7 @@ void intermediate_run(struct ike *ike, struct ike_sa *sa)
 		ike_random(ike, job->seed, sizeof(job->seed));
 	}
 	if (ike_job_submit(ike, sa, job, request_send))
-		fail(ike, sa, "out of memory");
+		intermediate_fail(ike, sa, "out of memory");
 }
 
 static void response_over(struct ike *ike, struct ike_sa *sa, bool ppk)
@@ -286,7 +301,8 @@ static void response_mixed(struct ike *ike, struct ike_sa *sa, struct ike_job *j
 	const struct ike_ppk *taken = &sa->setup->ppk.taken;
 
 	if (job->result || ppk_intermediate_derive(ike, sa, job, &sa->keys)) {
-		fail(ike, sa, job->result ? job->reason : "the keys could not be derived");
+		intermediate_fail(ike, sa,
+				  job->result ? job->reason : "the keys could not be derived");
 		return;
 	}
 	ppk_note_used(sa, PPK_IN_INTERMEDIATE, bytes_of(taken->id, taken->id_len));
@@ -301,7 +317,7 @@ static void response_mix(struct ike *ike, struct ike_sa *sa, bool ppk)
 	if (!ppk || !ppk_intermediate_mix(ike, sa, response_mixed, &e))
 		response_over(ike, sa, ppk);
 	else if (e)
-		fail(ike, sa, "out of memory");
+		intermediate_fail(ike, sa, "out of memory");
 }
 
 static void response_finished(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
@@ -310,7 +326,8 @@ static void response_finished(struct ike *ike, struct ike_sa *sa, struct ike_job
 
 	if (job->result ||
 	    keys_next(ike, sa, bytes_of(job->secret, job->ke->secret_len), &sa->keys)) {
-		fail(ike, sa, job->result ? job->reason : "the keys could not be derived");
+		intermediate_fail(ike, sa,
+				  job->result ? job->reason : "the keys could not be derived");
 		return;
 	}
 	place_done(sa);
@@ -332,7 +349,7 @@ static void response_error(struct ike *ike, struct ike_sa *sa, const struct due 
 	else
 		snprintf(why, sizeof(why), "the peer refused the additional key exchange: %s",
 			 name);
-	fail(ike, sa, why);
+	intermediate_fail(ike, sa, why);
 }
 
 void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *t,
@@ -346,6 +363,10 @@ void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 	char why[AUTH_WHY_MAX];
 	struct ike_job *job;
 
+	if (kem_auth_waits(sa)) {
+		kem_auth_response(ike, sa, t, in);
+		return;
+	}
 	t->response = in;
 	if (payloads_error(ps, &n)) {
 		response_error(ike, sa, &due, n.type);
@@ -354,18 +375,20 @@ void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 	/* RFC 9370 2.2.2: the method is the negotiated one; lengths by
 	 * draft-ietf-ipsecme-ikev2-mlkem 2.2: no IKE_AUTH after a ciphertext that cannot be one. */
 	if ((p == NULL) != (due.ke == NULL) || in->header.next_payload != PAYLOAD_SK ||
+	    payloads_find(ps, PAYLOAD_CERT) != NULL || kem_auth_stray(sa, ps) ||
 	    (p != NULL && (ke_parse(p->body, &part, NULL) || part.method != due.ke->id ||
 			   part.data.n != due.ke->resp_len))) {
-		fail(ike, sa, "the peer's additional key exchange has another method or length");
+		intermediate_fail(
+		    ike, sa, "the peer's additional key exchange has another method or length");
 		return;
 	}
 	ext_read(ike, sa, AT_INTERMEDIATE_RESPONSE, ps);
-	if (chain_peers(ike, sa, false, in)) {
-		fail(ike, sa, "out of memory");
+	if (intermediate_chain(ike, sa, false, in)) {
+		intermediate_fail(ike, sa, "out of memory");
 		return;
 	}
 	if (ppk_intermediate_answer(ike, sa, ps, why)) {
-		fail(ike, sa, why);
+		intermediate_fail(ike, sa, why);
 		return;
 	}
 	if (due.ke == NULL) {
@@ -381,13 +404,13 @@ void intermediate_response(struct ike *ike, struct ike_sa *sa, struct ike_task *
 		job->peer_len = part.data.n;
 	}
 	if (ike_job_submit(ike, sa, job, response_finished))
-		fail(ike, sa, "out of memory");
+		intermediate_fail(ike, sa, "out of memory");
 }
 
 /* --- Responder ------------------------------------------------------------------------------- */
 
 /* RFC 9242 3.4: it fails as IKE_AUTH would, and leaves nothing. */
-static void refuse_as(struct ike *ike, struct ike_sa *sa, uint16_t notify, const char *why)
+void intermediate_refuse(struct ike *ike, struct ike_sa *sa, uint16_t notify, const char *why)
 {
 	sa_log(ike, sa, LOG_WARN, "IKE_INTERMEDIATE refused: %s", why);
 	sa_respond_notify(ike, sa, EXCHANGE_IKE_INTERMEDIATE, 0, (struct bytes){0}, notify,
@@ -397,7 +420,7 @@ static void refuse_as(struct ike *ike, struct ike_sa *sa, uint16_t notify, const
 
 static void refuse(struct ike *ike, struct ike_sa *sa, const char *why)
 {
-	refuse_as(ike, sa, NOTIFY_INVALID_SYNTAX, why);
+	intermediate_refuse(ike, sa, NOTIFY_INVALID_SYNTAX, why);
 }
 
 /* The response is still under the old keys (RFC 9370 2.2.2); those in ppk.next follow. */
@@ -411,7 +434,7 @@ static void request_answer(struct ike *ike, struct ike_sa *sa)
 	if (ke != NULL)
 		message_ke(&m, ke, bytes_of(s->ke_value, ke->resp_len));
 	ext_write(ike, sa, AT_INTERMEDIATE_RESPONSE, &m);
-	if (chain_own(ike, sa, false, &m) || sa_respond(ike, sa, &m)) {
+	if (intermediate_respond(ike, sa, &m)) {
 		sa_kill(ike, sa, NULL);
 		return;
 	}
@@ -436,7 +459,7 @@ static void request_without(struct ike *ike, struct ike_sa *sa, const char *reas
 	char why[AUTH_WHY_MAX];
 
 	if (ppk_intermediate_none(ike, sa, &sa->inbound->sk.payloads, reason, why))
-		refuse_as(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
+		intermediate_refuse(ike, sa, NOTIFY_AUTHENTICATION_FAILED, why);
 	else
 		request_answer(ike, sa);
 }
@@ -508,6 +531,8 @@ void intermediate_request(struct ike *ike, struct ike_sa *sa)
 	struct ike_job *job;
 
 	sa->setup->ppk.asked = ppk_intermediate_asked(sa, &in->sk.payloads);
+	if (due.ke == NULL && !due.list && !sa->setup->ppk.asked && kem_auth_request(ike, sa))
+		return;
 	if (!sa->intermediate ||
 	    (due.ke == NULL && !due.list && !(due.ppk && sa->setup->ppk.asked))) {
 		refuse(ike, sa, "none is due");
@@ -518,6 +543,7 @@ void intermediate_request(struct ike *ike, struct ike_sa *sa)
 		return;
 	}
 	if ((p == NULL) != (due.ke == NULL) || in->header.next_payload != PAYLOAD_SK ||
+	    kem_auth_stray(sa, &in->sk.payloads) ||
 	    (p != NULL && (ke_parse(p->body, &part, NULL) || part.method != due.ke->id ||
 			   part.data.n != due.ke->init_len))) {
 		refuse(ike, sa, "its KE payload is missing, or of another method or length");
@@ -526,7 +552,7 @@ void intermediate_request(struct ike *ike, struct ike_sa *sa)
 	sa->path = in->path; /* RFC 7296 2.23: the initiator may have moved to port 4500 */
 	tcp_attach(ike, sa);
 	ext_read(ike, sa, AT_INTERMEDIATE_REQUEST, &in->sk.payloads);
-	if (chain_peers(ike, sa, true, in)) {
+	if (intermediate_chain(ike, sa, true, in)) {
 		refuse(ike, sa, "out of memory");
 		return;
 	}

@@ -19,7 +19,7 @@
 	"cert, key, ca, crl, crl-url, crl-fetch, cert-lookup, cert-url, cert-bundle-url, "         \
 	"revocation, remote-pubkey, "                                                              \
 	"always-send-cert, auth-size-max, big-payload, weak-signatures, downgrade-prevention, "    \
-	"ppk, ppk-id, ppk-exchange, "                                                              \
+	"kem-auth, ppk, ppk-id, ppk-exchange, "                                                    \
 	"ppk-rekey, ppk-numbers, int-auth, ike, rekey, reauth, dpd, "                              \
 	"retransmits, retry, keepalive, childless, encap, unique, child"
 #define SELECTOR                                                                                   \
@@ -150,6 +150,9 @@ static const struct mistake mistakes[] = {
      {"t.conf:3: word \"auto\": expected manual, because connection \"a\" has no remote address "
       "to call"}},
     {"connection a {\n" MINIMAL "remote-id = b downgrade-prevention = suppress }", {NULL}},
+    {"connection a {\n" MINIMAL "kem-auth = require }",
+     {"t.conf:6: word \"require\": expected no, because connection \"a\" does not say auth = "
+      "cert"}},
     {"connection a {\n" MINIMAL "downgrade-prevention = suppress }",
      {"t.conf:6: word \"suppress\": expected yes or require, because connection \"a\" does not "
       "name its peer by remote and remote-id"}},
