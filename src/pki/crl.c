@@ -46,14 +46,11 @@ static bool pss_is_strong(const X509_ALGOR *algorithm)
 	return strong;
 }
 
-/* SHA-1 and older are out (RFC 8247 3.2.1), as in chains. */
-static bool is_strong(const X509_CRL *crl)
+bool x509_signature_is_strong(const X509_ALGOR *algorithm)
 {
-	const X509_ALGOR *algorithm;
 	const ASN1_OBJECT *oid;
 	int hash = NID_undef, key = NID_undef, nid;
 
-	X509_CRL_get0_signature(crl, NULL, &algorithm);
 	X509_ALGOR_get0(&oid, NULL, NULL, algorithm);
 	nid = OBJ_obj2nid(oid);
 	if (nid == NID_rsassaPss)
@@ -62,6 +59,15 @@ static bool is_strong(const X509_CRL *crl)
 		return false;
 	/* Those without a hash of their own: EdDSA, ML-DSA, SLH-DSA. */
 	return hash == NID_undef ? key != NID_undef : hash_is_strong(hash);
+}
+
+/* SHA-1 and older are out, as in chains. */
+static bool is_strong(const X509_CRL *crl)
+{
+	const X509_ALGOR *algorithm;
+
+	X509_CRL_get0_signature(crl, NULL, &algorithm);
+	return x509_signature_is_strong(algorithm);
 }
 
 /* A list that says how far it goes; what is not spelled out here the library judges. */

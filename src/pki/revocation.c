@@ -9,21 +9,22 @@ static bool is_not_known(int error)
 	       error == X509_V_ERR_CRL_NOT_YET_VALID;
 }
 
-/* The library's question whether an error counts. An old list still says what it revokes: after
- * yes here it is looked at all the same. */
+/* The library's question whether an error counts. What the lists do not say is noted, for an OCSP
+ * response may say it. An old list still says what it revokes: after yes here it is looked at all
+ * the same. */
 static int judge(int ok, X509_STORE_CTX *ctx)
 {
-	const struct revocation *r = X509_STORE_CTX_get_app_data(ctx);
+	struct revocation *r = X509_STORE_CTX_get_app_data(ctx);
 	int last = sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+	int depth = X509_STORE_CTX_get_error_depth(ctx);
+	int code = X509_STORE_CTX_get_error(ctx);
 
-	if (ok == 1 || !is_not_known(X509_STORE_CTX_get_error(ctx)))
+	if (ok == 1 || !is_not_known(code) || depth < 0 || depth >= REVOCATION_DEPTH_MAX)
 		return ok;
-	if (r->policy->missing != NULL && X509_STORE_CTX_get_error_depth(ctx) != last)
+	if (r->policy->missing != NULL && depth != last)
 		crl_points_note(r->policy->missing, X509_STORE_CTX_get_current_cert(ctx));
-	/* A configured CA is believed because it is configured, whoever is above it. */
-	if (r->policy->revocation == REVOCATION_STRICT &&
-	    X509_STORE_CTX_get_error_depth(ctx) != last)
-		return 0;
+	if (r->unknown[depth] == X509_V_OK)
+		r->unknown[depth] = code;
 	X509_STORE_CTX_set_error(ctx, X509_V_OK);
 	return 1;
 }
@@ -41,7 +42,8 @@ static bool is_newer(const struct crl *c, struct crl *const *own, size_t n)
 enum err revocation_begin(struct revocation *r, X509_STORE_CTX *ctx,
 			  const struct trust_policy *policy, struct crl *const *own, size_t n_own)
 {
-	*r = (struct revocation){.policy = policy};
+	*r = (struct revocation){
+	    .policy = policy, .own = (const struct crl *const *)own, .n_own = n_own};
 	if (policy->revocation == REVOCATION_NONE)
 		return ERR_NONE;
 	r->lists = sk_X509_CRL_new_null();
@@ -59,6 +61,58 @@ enum err revocation_begin(struct revocation *r, X509_STORE_CTX *ctx,
 	X509_STORE_CTX_set_app_data(ctx, r);
 	X509_STORE_CTX_set_verify_cb(ctx, judge);
 	return ERR_NONE;
+}
+
+/* What the OCSP responses say of one certificate of the chain. */
+static enum ocsp_answer ask(const struct revocation *r, struct ocsp_asked *a, const char **about)
+{
+	enum ocsp_answer all = OCSP_SILENT;
+	const char *why;
+
+	for (size_t i = 0; i < r->policy->n_answers; i++) {
+		enum ocsp_answer one = ocsp_judge(r->policy->answers[i], a, &why);
+
+		if (one == OCSP_REVOKED)
+			return one;
+		if (one == OCSP_GOOD)
+			all = one;
+		else if (*about == NULL || ocsp_names(r->policy->answers[i], a))
+			*about = why;
+	}
+	return all;
+}
+
+struct revocation_verdict revocation_settle(const struct revocation *r, STACK_OF(X509) * chain,
+					    const struct certificate *const *responders,
+					    size_t n_responders, int64_t now)
+{
+	const struct trust_policy *p = r->policy;
+	const int last = sk_X509_num(chain) - 1;
+	struct revocation_verdict v = {.code = X509_V_OK};
+
+	/* A configured CA is believed because it is configured, whoever is above it. */
+	for (v.depth = 0; v.depth < last && p->revocation != REVOCATION_NONE; v.depth++) {
+		struct ocsp_asked a = {
+		    .cert = sk_X509_value(chain, v.depth),
+		    .issuer = sk_X509_value(chain, v.depth + 1),
+		    .lists = r->own,
+		    .n_lists = r->n_own,
+		    .terms = {.now = now, .responders = responders, .n_responders = n_responders},
+		};
+		enum ocsp_answer answer;
+
+		v.about_ocsp = NULL;
+		answer = ask(r, &a, &v.about_ocsp);
+		v.wanted = p->ocsp_required && v.depth == 0 && answer == OCSP_SILENT;
+		v.code = answer == OCSP_REVOKED ? X509_V_ERR_CERT_REVOKED
+			 : v.wanted             ? X509_V_ERR_OCSP_VERIFY_NEEDED
+			 : answer == OCSP_SILENT && p->revocation == REVOCATION_STRICT
+			     ? r->unknown[v.depth]
+			     : X509_V_OK;
+		if (v.code != X509_V_OK)
+			return v;
+	}
+	return v;
 }
 
 void revocation_end(struct revocation *r)

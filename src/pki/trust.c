@@ -20,6 +20,8 @@ struct trust {
 	X509_STORE *store; /* owned; the same certificates again, as the library wants them */
 	struct crl *crls[CRLS_MAX]; /* owned */
 	size_t n_crls;
+	struct certificate *responders[RESPONDERS_MAX]; /* owned */
+	size_t n_responders;
 };
 
 struct trust *trust_new(void)
@@ -56,6 +58,8 @@ void trust_free(struct trust *t)
 		certificate_free(t->cas[i]);
 	for (size_t i = 0; i < t->n_crls; i++)
 		crl_free(t->crls[i]);
+	for (size_t i = 0; i < t->n_responders; i++)
+		certificate_free(t->responders[i]);
 	X509_STORE_free(t->store);
 	mem_free(t);
 }
@@ -121,6 +125,17 @@ enum err trust_add_crl(struct trust *t, struct crl *crl, const char **reason)
 		return ERR_LIMIT;
 	}
 	t->crls[t->n_crls++] = crl;
+	return ERR_NONE;
+}
+
+enum err trust_add_responder(struct trust *t, const struct certificate *c)
+{
+	if (t->n_responders == RESPONDERS_MAX)
+		return ERR_LIMIT;
+	t->responders[t->n_responders] = certificate_copy(c);
+	if (t->responders[t->n_responders] == NULL)
+		return ERR_NO_MEMORY;
+	t->n_responders++;
 	return ERR_NONE;
 }
 
@@ -409,6 +424,27 @@ static bool check_usage(const struct certificate *c, const struct trust_policy *
 	return check_eku(c, policy, reason, cap);
 }
 
+/* What the lists and the OCSP responses leave against a chain that is well otherwise. */
+static bool check_revocation(const struct trust *t, const struct revocation *r,
+			     STACK_OF(X509) * chain, int64_t now, char *reason, size_t cap)
+{
+	const struct revocation_verdict v = revocation_settle(
+	    r, chain, (const struct certificate *const *)t->responders, t->n_responders, now);
+
+	if (v.code == X509_V_OK)
+		return true;
+	if (v.wanted)
+		say(reason, cap, "there is no good OCSP response about the peer's certificate, ",
+		    "and one is wanted (ocsp = require)", NULL, NULL);
+	else
+		explain(v.code, sk_X509_value(chain, v.depth), reason, cap);
+	if (v.code != X509_V_ERR_CERT_REVOKED && v.about_ocsp != NULL) {
+		text_append(reason, cap, "; ");
+		text_append(reason, cap, v.about_ocsp);
+	}
+	return false;
+}
+
 /* A verification of leaf, with what else the peer sent. */
 static X509_STORE_CTX *context_for(const struct trust *t, X509 *leaf, STACK_OF(X509) * others,
 				   int64_t now)
@@ -453,7 +489,8 @@ static enum err check_path(const struct trust *t, const struct trust_policy *pol
 	if (X509_verify_cert(ctx) != 1)
 		explain(X509_STORE_CTX_get_error(ctx), X509_STORE_CTX_get_current_cert(ctx), reason,
 			cap);
-	else if (check_algorithms(X509_STORE_CTX_get0_chain(ctx), policy, reason, cap))
+	else if (check_algorithms(X509_STORE_CTX_get0_chain(ctx), policy, reason, cap) &&
+		 check_revocation(t, &lists, X509_STORE_CTX_get0_chain(ctx), now, reason, cap))
 		e = ERR_NONE;
 done:
 	X509_STORE_CTX_free(ctx);
@@ -514,6 +551,12 @@ void trust_write_certreq(const struct trust *t, struct writer *w)
 {
 	for (size_t i = 0; i < t->n; i++)
 		writer_bytes(w, bytes_of(t->cas[i]->spki_hash, CERTIFICATE_SPKI_HASH_LEN));
+}
+
+void trust_write_responders(const struct trust *t, struct writer *w)
+{
+	for (size_t i = 0; i < t->n_responders; i++)
+		writer_bytes(w, bytes_of(t->responders[i]->spki_hash, CERTIFICATE_SPKI_HASH_LEN));
 }
 
 /* The configured CA that issued c, when c is not its own issuer. */

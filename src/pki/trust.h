@@ -14,9 +14,12 @@
 #include "pki/crl.h"
 #include "pki/crl_points.h"
 #include "pki/identity.h"
+#include "pki/ocsp.h"
 
 #define CHAIN_DEPTH_MAX  6   /* certificates between the peer's and the CA, both counted */
 #define TRUST_REASON_MAX 768 /* holds two names and the words between them */
+
+#define RESPONDERS_MAX 8 /* OCSP responders that are configured for one set of CAs */
 
 struct trust;
 
@@ -27,11 +30,13 @@ enum eku_policy {
 	EKU_IGNORE,
 };
 
-/* What to do about revocation lists. A certificate that one revokes is refused by the first two. */
+/* What to do about revocation. A certificate that a list or an OCSP response revokes is refused by
+ * the first two. */
 enum revocation_policy {
-	REVOCATION_RELAXED, /* without a list, or with an old one, the certificate counts as good */
-	REVOCATION_STRICT,  /* each certificate below the configured CA needs a list in its time */
-	REVOCATION_NONE,    /* no list is asked */
+	REVOCATION_RELAXED, /* of which nothing is known, or nothing new, counts as good */
+	REVOCATION_STRICT,  /* each certificate below the configured CA needs a list in its time, or
+			       an OCSP response that calls it good */
+	REVOCATION_NONE,    /* nobody is asked */
 };
 
 /* Zeroed: the defaults. */
@@ -45,6 +50,9 @@ struct trust_policy {
 	/* The key of certs[0] is to be a KEM's, and not one that signs. Without it, the reverse: no
 	 * certificate is good for both (draft-wang-ipsecme-kem-auth-ikev2; our M6). */
 	bool kem;
+	const struct ocsp *const *answers; /* OCSP responses about them; borrowed */
+	size_t n_answers;
+	bool ocsp_required; /* the first certificate needs a good one, whatever the lists say */
 };
 
 struct trust *trust_new(void);             /* one reference */
@@ -58,6 +66,9 @@ enum err trust_add_ca(struct trust *t, const struct certificate *ca, const char 
  * ERR_AUTH when it has the name of one of the CAs here, but is not signed by it; ERR_LIMIT. Before
  * the first check, as trust_add_ca(): a set in use is constant. */
 enum err trust_add_crl(struct trust *t, struct crl *crl, const char **reason);
+/* Somebody whose OCSP responses count for every certificate (RFC 6960 4.2.2.2). Keeps a copy;
+ * ERR_LIMIT over RESPONDERS_MAX. */
+enum err trust_add_responder(struct trust *t, const struct certificate *c);
 size_t trust_crl_count(const struct trust *t);
 const struct crl *trust_crl(const struct trust *t, size_t i);
 size_t trust_ca_count(const struct trust *t);
@@ -82,6 +93,10 @@ enum err trust_check_key(const struct trust_policy *policy, const struct public_
 
 /* The data of a CERTREQ of encoding 4: the hash of each configured CA (RFC 7296 3.7). */
 void trust_write_certreq(const struct trust *t, struct writer *w);
+
+/* The same for one of encoding 14: the hashes of the configured OCSP responders' keys; nothing when
+ * there are none, and the CA's own will do (RFC 4806 3.2). */
+void trust_write_responders(const struct trust *t, struct writer *w);
 
 /* One of our certificates with what we send beside it. Borrows. */
 struct own_chain {

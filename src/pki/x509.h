@@ -5,6 +5,7 @@
 #include "crypto/openssl.h"
 #include "pki/certificate.h"
 #include "pki/crl.h"
+#include "pki/ocsp.h"
 
 struct certificate {
 	X509 *x509;             /* owned */
@@ -30,5 +31,20 @@ struct crl {
 
 /* False when it is malformed. */
 bool x509_seconds(const ASN1_TIME *t, int64_t *out);
+
+/* The algorithm of a signature hashes by nothing older than SHA-2 (RFC 8247 3.2.1). */
+bool x509_signature_is_strong(const X509_ALGOR *algorithm);
+
+/* ocsp_is_about() and ocsp_says() for certificates as the library has them, with the lists of the
+ * issuer, which may take back whom it has let answer. */
+struct ocsp_asked {
+	X509 *cert;
+	X509 *issuer;
+	const struct crl *const *lists;
+	size_t n_lists;
+	struct ocsp_terms terms;
+};
+bool ocsp_names(const struct ocsp *o, const struct ocsp_asked *a);
+enum ocsp_answer ocsp_judge(const struct ocsp *o, const struct ocsp_asked *a, const char **reason);
 
 #endif
