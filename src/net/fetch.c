@@ -346,20 +346,37 @@ static void finish(struct fetcher *f, CURL *easy, CURLcode code)
 	f->done(f->ctx, &r);
 }
 
+/* Whether any has ended. */
+static bool take_ended(struct fetcher *f)
+{
+	bool any = false;
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(f->multi, &left)) != NULL) {
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		finish(f, m->easy_handle, m->data.result);
+		any = true;
+	}
+	return any;
+}
+
 enum err fetcher_wait(struct fetcher *f, int fd, int timeout_ms, bool *readable)
 {
 	struct curl_waitfd extra = {.fd = fd, .events = CURL_WAIT_POLLIN};
-	int running, left;
-	CURLMsg *m;
+	int running;
 
-	/* First, so that what was just started has its sockets and timers. */
-	if (curl_multi_perform(f->multi, &running) != CURLM_OK ||
-	    curl_multi_poll(f->multi, &extra, fd >= 0 ? 1 : 0, timeout_ms, NULL) != CURLM_OK ||
+	/* First, so that what was just started has its sockets and timers; or has ended already,
+	 * and then nothing would wake us. */
+	if (curl_multi_perform(f->multi, &running) != CURLM_OK)
+		return ERR_IO;
+	if (take_ended(f))
+		timeout_ms = 0;
+	if (curl_multi_poll(f->multi, &extra, fd >= 0 ? 1 : 0, timeout_ms, NULL) != CURLM_OK ||
 	    curl_multi_perform(f->multi, &running) != CURLM_OK)
 		return ERR_IO;
 	*readable = fd >= 0 && extra.revents != 0;
-	while ((m = curl_multi_info_read(f->multi, &left)) != NULL)
-		if (m->msg == CURLMSG_DONE)
-			finish(f, m->easy_handle, m->data.result);
+	(void)take_ended(f);
 	return ERR_NONE;
 }

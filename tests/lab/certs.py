@@ -53,6 +53,39 @@ def leaf(folder, kind, identity, validity=("-days", "30")):
 EXPIRED = ("-not_before", "20200101000000Z", "-not_after", "20210101000000Z")
 
 
+def crl(folder, kind):
+    """A revocation list of the folder's CA of that kind, in DER, of what revoke() has revoked."""
+    prepare(folder, kind)
+    path = os.path.join(folder, f"{kind}.crl")
+    openssl("ca", *authority_words(folder, kind), "-gencrl", "-out", path)
+    openssl("crl", "-in", path, "-outform", "DER", "-out", path + ".der")
+    with open(path + ".der", "rb") as f:
+        return f.read()
+
+
+def revoke(folder, kind, identity):
+    prepare(folder, kind)
+    openssl("ca", *authority_words(folder, kind), "-revoke",
+            os.path.join(folder, f"{kind}-{identity}.pem"))
+
+
+def prepare(folder, kind):
+    """What `openssl ca` keeps beside the CA."""
+    database = os.path.join(folder, f"{kind}.index")
+    if os.path.exists(database):
+        return
+    with open(database, "w"):
+        pass
+    with open(os.path.join(folder, f"{kind}.cnf"), "w") as f:
+        f.write(f"[ca]\ndefault_ca = d\n[d]\ndatabase = {database}\ndefault_md = sha256\n"
+                "default_crl_days = 7\n")
+
+
+def authority_words(folder, kind):
+    ca, key, config = (os.path.join(folder, f"{kind}{e}") for e in ("-ca.pem", "-ca.key", ".cnf"))
+    return "-config", config, "-cert", ca, "-keyfile", key
+
+
 def public_key(folder, private_key):
     """The public key of a private one, both in PEM."""
     path = os.path.join(folder, "private.key")

@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """Certificates and public keys between two posternd: good ones of each kind, and each kind of bad
 one, which says why on both ends."""
+import os
+import re
+import signal
+import ssl
 import sys
 
 import certs
@@ -8,7 +12,7 @@ import lab as labs
 from common import expect, wait_until
 from postern import Postern, psk_config, why_no_postern
 from sites import sites
-from test_refusals import log_says, must_end, says
+from test_refusals import children_of, children_of_pid, log_says, must_end, says
 
 CERT = ["auth = cert", 'cert = "own.pem"', 'key = "own.key"', 'ca = "ca.pem"']
 PUBKEY = ["auth = pubkey", 'key = "own.key"', 'remote-pubkey = "peer.pub"']
@@ -143,6 +147,76 @@ def expired_certificates(lab, whose):
     refused(lab, a, b, b if whose == s.a.id else a, "certificate", "expired")
 
 
+class Web:
+    """A server for HTTP beside a gateway, with what it has in its folder."""
+
+    def __init__(self, lab, host, files):
+        self.lab, self.host = lab, host
+        self.folder = os.path.dirname(lab.file("web/index.html", "nothing"))
+        for name, octets in files.items():
+            self.put(name, octets)
+        self.process = host.start(["python3", "-m", "http.server", "-d", self.folder, "8080"],
+                                  "web")
+        self.process.wait_for("Serving", 10)
+
+    def put(self, name, octets):
+        with open(os.path.join(self.folder, name), "wb") as f:
+            f.write(octets)
+
+    def asked(self, name):
+        return self.process.output().count(f"GET /{name} ")
+
+
+def der(text):
+    """The octets of a PEM file's first object."""
+    return ssl.PEM_cert_to_DER_cert(text)
+
+
+def fetched_by_url(lab):
+    """Over HTTP: A's certificate by Hash and URL, and B's list of its CA, kept fresh; it is refused
+    by that once it is revoked. The fetch process may die."""
+    s = sites(lab)
+    folder = lab.folder + "/ca"
+    made = certs.make(folder, "ecdsa", [s.a.id, s.b.id])
+    web = Web(lab, s.b.gateway, {"a.der": der(made[s.a.id][0]), "ca.crl": certs.crl(folder, "ecdsa")})
+    url = f"http://{s.b.address}:8080"
+    a = Postern(lab, s.a.gateway, config(s.a, s.b, CERT + [f'cert-url = "{url}/a.der"']), psk=None,
+                files={"own.pem": (made[s.a.id][0], 0o644), "own.key": (made[s.a.id][1], 0o600),
+                       "ca.pem": (made["ca"], 0o644)})
+    b = with_certs(lab, s.b, s.a, made[s.b.id], made["ca"])
+    lines = CERT + [f'crl-url = "{url}/ca.crl"', "revocation = strict", "cert-lookup = yes"]
+    text = config(s.b, s.a, lines)
+    b.reconfigure(text + "fetch { private = yes }\n")
+    b.start()
+    logged(b, rf"CRL {url}/ca.crl fetched, \d+ octets")
+    a.start()
+    a.up()
+    s.a.lan.ping(s.b.host4, check=True)
+    logged(b, rf"certificate {url}/a.der fetched, \d+ octets")
+    expect(web.asked("ca.crl") == 1, "the list was not kept")
+    # Another one takes its place, and fetches the list anew; the tunnel does not notice.
+    pid = children_of_pid(children_of(b)["posternd-minder"])["posternd-fetch"]
+    os.kill(pid, signal.SIGKILL)
+    logged(b, rf"the fetch process \({pid}\) was killed: Killed; another is started")
+    certs.revoke(folder, "ecdsa", s.a.id)
+    web.put("ca.crl", certs.crl(folder, "ecdsa"))
+    wait_until(lambda: b.log().count("ca.crl fetched") == 2, 10, "the list is fetched again")
+    s.a.lan.ping(s.b.host4, check=True)
+    a.cli("down", "office")
+    b.wait_down()
+    refused_now(a, b, "has been revoked")
+
+
+def logged(daemon, pattern):
+    wait_until(lambda: re.search(pattern, daemon.log()), 10, f"{pattern} in the log")
+
+
+def refused_now(a, b, why):
+    done = a.cli("up", "office", check=False)
+    expect(done.returncode != 0, f"`postern up` succeeded: {done.stdout.strip()[-200:]}")
+    log_says(b, why)
+
+
 def expired_initiator(lab):
     """The initiator's certificate has expired: the responder refuses it."""
     expired_certificates(lab, "gw-a.example")
@@ -233,7 +307,8 @@ def public_keys(lab):
 TESTS = [ecdsa_certificates, rsa_certificates_behind_a_nat, ed25519_certificates,
          ml_dsa_certificates, slh_dsa_certificates, two_certificates,
          expired_initiator, expired_responder, unknown_ca, wrong_name,
-         certificate_of_another_name, private_key_missing_or_open, public_keys]
+         certificate_of_another_name, private_key_missing_or_open, public_keys,
+         fetched_by_url]
 
 if __name__ == "__main__":
     sys.exit(labs.main(TESTS, why_no_postern))

@@ -199,7 +199,10 @@ def no_tun_device(lab):
 
 def children_of(daemon):
     """The processes that the parent of a posternd has made: {name: pid}."""
-    pid = daemon.process.pid
+    return children_of_pid(daemon.process.pid)
+
+
+def children_of_pid(pid):
     with open(f"/proc/{pid}/task/{pid}/children") as f:
         pids = [int(p) for p in f.read().split()]
     named = {}
