@@ -5,12 +5,13 @@ import os
 import re
 import signal
 import ssl
+import subprocess
 import sys
 
 import certs
 import lab as labs
 from common import expect, wait_until
-from postern import Postern, psk_config, why_no_postern
+from postern import POSTERN, Postern, psk_config, why_no_postern
 from sites import sites
 from test_refusals import children_of, children_of_pid, log_says, must_end, says
 
@@ -29,6 +30,11 @@ def with_certs(lab, here, there, own, ca):
     return Postern(lab, here.gateway, config(here, there, CERT), psk=None,
                    files={"own.pem": (own[0], 0o644), "own.key": (own[1], 0o600),
                           "ca.pem": (ca, 0o644)})
+
+
+def pki(words, folder):
+    subprocess.run([POSTERN, "pki", *words], cwd=folder, check=True,
+                   timeout=60, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
 
 
 def carries(lab, s, a, b):
@@ -88,6 +94,34 @@ def ml_dsa_certificates(lab):
     wait_until(lambda: a.ike_spis() != before and a.ike_spis()[0] and a.is_up() and b.is_up()
                and proved_by(b)[-1] == "ml-dsa-65", 20, "another IKE SA")
     s.b.lan.ping(s.a.host4, check=True)
+
+
+def kem_certificates(lab):
+    """ML-KEM certificates of `postern pki`, kem-auth = require: the private halves are in the keys
+    processes. Then one of them gets the other's certificate, but not its key."""
+    folder = lab.folder + "/kem"
+    os.makedirs(folder)
+    pki(["init", "Team CA"], folder)
+    s = sites(lab)
+    made, ca = {}, None
+    for site, kind in ((s.a, "mlkem768"), (s.b, "mlkem1024")):
+        pki(["issue", "--key", kind, site.id], folder)
+        made[site.id] = [certs.read(f"{folder}/pki/{site.id}/{site.id}.{e}")
+                         for e in ("pem", "key")]
+        ca = certs.read(f"{folder}/pki/{site.id}/ca.pem")
+    a, b = (Postern(lab, x.gateway, config(x, y, CERT + ["kem-auth = require"]), psk=None,
+                    files={"own.pem": (made[x.id][0], 0o644), "own.key": (made[x.id][1], 0o600),
+                           "ca.pem": (ca, 0o644)})
+            for x, y in ((s.a, s.b), (s.b, s.a)))
+    carries(lab, s, a, b)
+    expect(proved_by(a) == ["ML-KEM-1024 (KEM)"] and proved_by(b) == ["ML-KEM-768 (KEM)"],
+           f"{proved_by(a)}, {proved_by(b)}")
+    a.cli("down", "office")
+    b.wait_down()
+    lab.file(f"{a.short}/own.pem", made[s.b.id][0])
+    done = a.cli("reload", check=False)
+    expect(done.returncode != 0, "a certificate without its key is taken")
+    says(done.stdout, "holds another public key", who="`postern reload`")
 
 
 def slh_dsa_certificates(lab):
@@ -305,7 +339,7 @@ def public_keys(lab):
 
 
 TESTS = [ecdsa_certificates, rsa_certificates_behind_a_nat, ed25519_certificates,
-         ml_dsa_certificates, slh_dsa_certificates, two_certificates,
+         ml_dsa_certificates, kem_certificates, slh_dsa_certificates, two_certificates,
          expired_initiator, expired_responder, unknown_ca, wrong_name,
          certificate_of_another_name, private_key_missing_or_open, public_keys,
          fetched_by_url]

@@ -224,6 +224,7 @@ int main(int argc, char **argv)
 	failures += run_all(scripts_exchanges, n_scripts_exchanges, only, trace);
 	failures += run_all(scripts_large, n_scripts_large, only, trace);
 	failures += run_all(scripts_kem, n_scripts_kem, only, trace);
+	failures += run_all(scripts_kem_bad, n_scripts_kem_bad, only, trace);
 	failures += run_all(scripts_ppk, n_scripts_ppk, only, trace);
 	failures += run_all(scripts_limits, n_scripts_limits, only, trace);
 	return failures == 0 ? 0 : 1;
