@@ -19,6 +19,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lab"))
 
+import vici                            # noqa: E402
 from common import Failed, wait_until  # noqa: E402
 from peer import Peer, ROOT            # noqa: E402
 
@@ -161,7 +162,14 @@ charon-systemd {{
     def answers(self):
         if not self.process.running():
             raise Failed(f"charon ended: {self.process.output().strip()[-400:]}")
-        return self.swanctl("--stats", check=False).returncode == 0
+        try:
+            return "uptime" in vici.request(self.socket(), "stats")
+        except OSError:
+            return False
+
+    def socket(self):
+        """charon's control socket, which lies in its own mount namespace."""
+        return f"/proc/{self.process.pid}/root/run/charon.vici"
 
     def swanctl(self, *args, check=True, timeout=40):
         return self.host.run(["nsenter", "-t", str(self.process.pid), "-m", "-r", "-w/",
@@ -182,7 +190,8 @@ charon-systemd {{
 
     def status(self):
         """The newest established IKE SA and its newest installed Child SA, as Peer.status()."""
-        ikes = read_sas(self.swanctl("--list-sas", "--raw").stdout, self.tunnel.connection)
+        ikes = [sa for event in vici.listing(self.socket(), "list-sas", "list-sa")
+                for name, sa in event.items() if name == self.tunnel.connection]
         ikes = [s for s in ikes if s.get("state") == "ESTABLISHED"]
         result = {"ike": None, "child": None, "ikes": len(ikes), "children": 0,
                   "ppk": False}
@@ -197,45 +206,3 @@ charon-systemd {{
                     result["encap"] = child.get("encap") == "yes"
                     result["own_ke"] = "dh-group" in child
         return result
-
-
-TOKEN = re.compile(r"[{}\[\]]|[^\s{}\[\]=]+=?|=")
-
-
-def read_sas(text, connection):
-    """The SAs of one connection in what `swanctl --list-sas --raw` prints: one line for each,
-    `list-sa event {NAME {key=value ... child-sas {NAME-1 {...}} ...}}`."""
-    found = []
-    for line in text.splitlines():
-        body = re.match(r"list-sa event (\{.*\})\s*$", line)
-        if body:
-            sa = read_section(body.group(1)).get(connection)
-            if sa:
-                found.append(sa)
-    return found
-
-
-def read_section(text):
-    """{a=b c {d=e} f=[g h]} as nested dictionaries. No value that is read here has a space."""
-    root = {}
-    stack, key, in_list = [root], None, False
-    for token in TOKEN.findall(text[1:]):
-        if token in "[]":
-            in_list = token == "["
-        elif in_list:
-            continue
-        elif token == "{":
-            stack.append(stack[-1].setdefault(key, {}))
-        elif token == "}":
-            stack.pop()
-            if not stack:
-                break
-        elif token.endswith("="):
-            key = token[:-1]
-            stack[-1][key] = ""
-        elif key is not None and stack[-1].get(key) == "":
-            stack[-1][key] = token
-            key = None
-        else:
-            key = token
-    return root

@@ -6,22 +6,48 @@ import signal
 import socket
 import struct
 
-from common import Failed, expect
+from common import Failed, expect, wait_until
+
+MARK = 0x88B5  # an ethertype for local experiments (IEEE 802): our own frames in a capture
+ARPHRD_ETHER = 1
 
 
 class Capture:
     """tcpdump on an interface, from now until stop()."""
 
     def __init__(self, host, interface, name, snap, match=()):
+        self.host, self.interface = host, interface
         self.path = os.path.join(host.lab.folder, f"{host.name}-{name}.pcap")
+        if match:
+            match = ["(", *match, ")", "or", "ether", "proto", str(MARK)]
         # -Z root: it would become a user that cannot write into the lab's folder.
         self.process = host.start(
             ["tcpdump", "-n", "-U", "--immediate-mode", "-B", "32768", "-Z", "root", "-s",
              str(snap), "-i", interface, "-w", self.path, *match], name)
         self.process.wait_for("listening on", 10)
 
+    def everything_is_read(self):
+        """Waits until tcpdump has written what came so far: told to end, it leaves unread what
+        waits in its buffer. A frame of our own comes last."""
+        mark = os.urandom(16)
+        try:
+            with self.host.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+                s.bind((self.interface, 0))
+                if s.getsockname()[3] != ARPHRD_ETHER:
+                    return
+                s.send(b"\xff" * 6 + b"\2" + bytes(5) + struct.pack("!H", MARK) + mark)
+        except OSError:
+            return  # the interface is gone, or down
+
+        def written():
+            with open(self.path, "rb") as f:
+                return mark in f.read()
+        wait_until(written, 10, f"{os.path.basename(self.path)} is written")
+
     def stop(self):
         """Ends the capture, gives its packets."""
+        if self.process.running():
+            self.everything_is_read()
         self.process.stop(signal.SIGINT)
         dropped = re.search(r"(\d+) packets? dropped by kernel", self.process.output())
         expect(dropped, f"tcpdump: {self.process.output().strip()[-300:]}")
@@ -46,8 +72,9 @@ def read_capture(path):
     while at + 16 <= len(data):
         sec, usec, kept, _ = struct.unpack_from(order + "IIII", data, at)
         frame = data[at + 16:at + 16 + kept]
-        packets.append(read_frame(frame, kind == 1, sec + usec / 1e6))
         at += 16 + kept
+        if kind != 1 or frame[12:14] != MARK.to_bytes(2, "big"):
+            packets.append(read_frame(frame, kind == 1, sec + usec / 1e6))
     return packets
 
 

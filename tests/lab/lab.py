@@ -28,12 +28,12 @@ import time
 import traceback
 
 import capture
+import namespaces
 from common import Failed, Interrupted, Skipped, expect, wait_until
 
 PREFIX = f"pst{os.getpid()}-"
 # A run that was killed outright leaves namespaces behind; the next run removes them.
 STALE = re.compile(r"^pst(\d+)-")
-NETNS_FOLDER = "/var/run/netns"
 
 
 def command(args, timeout=20, check=True, **kwargs):
@@ -48,6 +48,10 @@ def command(args, timeout=20, check=True, **kwargs):
 
 def family(address):
     return 6 if ":" in address else 4
+
+
+def address_line(interface, address):
+    return f"addr add {address} dev {interface}{' nodad' if family(address) == 6 else ''}"
 
 
 def why_no_namespaces():
@@ -125,7 +129,7 @@ class Process:
         return self.child.returncode
 
 
-Ping = collections.namedtuple("Ping", "sent received output")
+Ping = collections.namedtuple("Ping", "sent received output lost")
 Rate = collections.namedtuple("Rate", "bits_per_second octets retransmits")
 
 
@@ -137,40 +141,48 @@ class Host:
         self.name = name
         self.namespace = PREFIX + lab.mark + name
         lab.hosts.append(self)  # first: an interrupt may come while it is half made
-        command(["ip", "netns", "add", self.namespace])
-        self.ip("link", "set", "lo", "up")
+        namespaces.add(self.namespace)
         # Addresses are there at once, and only the routes that a test sets.
         self.sysctl("net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
                     "net.ipv6.conf.default.accept_ra=0",
                     "net.ipv6.conf.default.router_solicitations=0",
                     "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
 
-    def inside(self, args):
-        return ["ip", "netns", "exec", self.namespace, *args]
+    def entered(self):
+        """While this lasts, this thread is here: what it starts stays here."""
+        return namespaces.entered(self.namespace)
 
     def run(self, args, timeout=20, check=True, **kwargs):
-        return command(self.inside(args), timeout, check, **kwargs)
+        with self.entered():
+            return command(args, timeout, check, **kwargs)
 
     def start(self, args, name, **kwargs):
         """Starts args here; its output goes to the log NAME in the lab's folder."""
         log = os.path.join(self.lab.logs, f"{self.lab.mark}{self.name}-{name}.log")
-        process = Process(self.inside(args), log, **kwargs)
+        with self.entered():
+            process = Process(args, log, **kwargs)
         self.lab.processes.append(process)
         return process
 
     def ip(self, *args, check=True):
         return command(["ip", "-n", self.namespace, *args], check=check).stdout
 
+    def ip_lines(self, lines):
+        """What ip() does, for several lines at once."""
+        command(["ip", "-n", self.namespace, "-batch", "-"], stdin=None,
+                input="".join(f"{line}\n" for line in lines))
+
     def sysctl(self, *settings):
-        self.run(["sysctl", "-q", "-w", *settings])
+        with self.entered():
+            for name, value in (s.split("=") for s in settings):
+                with open(f"/proc/sys/{name.replace('.', '/')}", "w") as f:
+                    f.write(value)
 
     def forward(self):
         self.sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 
     def address(self, interface, *addresses):
-        for a in addresses:
-            extra = ["nodad"] if family(a) == 6 else []
-            self.ip("addr", "add", a, "dev", interface, *extra)
+        self.ip_lines(address_line(interface, a) for a in addresses)
 
     def route(self, target, via):
         self.ip(f"-{family(via)}", "route", "replace", target, "via", via)
@@ -246,12 +258,17 @@ class Host:
         process.wait_for(r"bytes from", 10)
         return process
 
+    def listens(self, port):
+        """Something takes TCP connections on that port."""
+        with self.entered():
+            return any(re.search(rf"^ *\d+: [0-9A-F]+:{port:04X} \S+ 0A ", namespaces.read(name), re.M)
+                       for name in ("tcp", "tcp6"))
+
     def iperf3(self, server, target, seconds=2, port=5201, octets=0):
         """A TCP transfer from this host to target, an address of the host server: of so many
         octets, or for so many seconds where the rate is wanted, or loss makes it slow."""
         listen = server.start(["iperf3", "-s", "-1", "-p", str(port)], f"iperf3-{port}")
-        wait_until(lambda: f":{port} " in server.run(["ss", "-ltn"]).stdout, 10,
-                   f"iperf3 listens on {server.name}")
+        wait_until(lambda: server.listens(port), 10, f"iperf3 listens on {server.name}")
         much = ["-n", str(octets)] if octets else ["-t", str(seconds)]
         done = self.run(["iperf3", "-J", "-c", target, "-p", str(port), *much,
                          "--connect-timeout", "5000"], timeout=seconds + 30, check=False)
@@ -283,7 +300,11 @@ assert error == 0, error
 
 def read_ping(text):
     found = re.search(r"(\d+) packets transmitted, (\d+) (?:packets )?received", text)
-    return Ping(int(found.group(1)), int(found.group(2)), text) if found else Ping(0, 0, text)
+    # Requests before the last that was answered: later ones may be under way when ping ends.
+    answered = {int(n) for n in re.findall(r"bytes from .*icmp_seq=(\d+) ", text)}
+    lost = sorted(set(range(1, max(answered, default=0))) - answered)
+    sent, received = (int(n) for n in found.groups()) if found else (0, 0)
+    return Ping(sent, received, text, lost)
 
 
 def end_ping(process):
@@ -304,6 +325,7 @@ class Lab:
         self.keep = keep
         self.hosts = []
         self.processes = []
+        self.daemons = []  # every posternd of it (postern.py)
         self.bridges = 0
         self.folder = None
         self.logs = None
@@ -331,8 +353,8 @@ class Lab:
                  "name", b_interface, "netns", b.namespace])
         for host, interface, addresses in ((a, a_interface, a_addresses),
                                            (b, b_interface, b_addresses)):
-            host.ip("link", "set", interface, "up")
-            host.address(interface, *addresses)
+            host.ip_lines([f"link set {interface} up",
+                           *(address_line(interface, x) for x in addresses)])
 
     def switch(self, *ports):
         """A bridge in a namespace of its own; ports are (host, interface, addresses). Gives the
@@ -359,7 +381,7 @@ class Lab:
         for process in self.processes:
             text = process.output().splitlines()
             if text:
-                print(f"--- {os.path.basename(process.log)} ({process.args[4]})")
+                print(f"--- {os.path.basename(process.log)} ({os.path.basename(process.args[0])})")
                 for line in text[-lines:]:
                     print(f"    {line}")
 
@@ -380,25 +402,16 @@ class Lab:
                     os.killpg(process.pid, signal.SIGKILL)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.child.wait(timeout=2)
-            for host in self.hosts:
-                remove_namespace(host.namespace)
+            namespaces.remove(host.namespace for host in self.hosts)
             if not self.keep:
                 shutil.rmtree(self.folder, ignore_errors=True)
         atexit.unregister(self.close)
 
 
-def remove_namespace(name):
-    pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout
-    for pid in pids.split():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
-    subprocess.run(["ip", "netns", "del", name], capture_output=True)
-
-
 def remove_stale_namespaces():
     """Namespaces of runs that were killed outright: nothing runs in them any more."""
     with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(NETNS_FOLDER):
+        for name in os.listdir(namespaces.FOLDER):
             found = STALE.match(name)
             if found and not os.path.exists(f"/proc/{found.group(1)}"):
                 subprocess.run(["ip", "netns", "del", name], capture_output=True)

@@ -30,9 +30,10 @@ class End:
         self.host = host
         self.lines = []
         self.rest = b""
-        self.child = subprocess.Popen(host.inside(args + list(extra)), stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                      preexec_fn=labs.die_with_parent)
+        with host.entered():
+            self.child = subprocess.Popen(args + list(extra), stdin=subprocess.PIPE,
+                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                          preexec_fn=labs.die_with_parent)
         if ready:
             self.expect_line("ready")
 

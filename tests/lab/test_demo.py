@@ -10,6 +10,7 @@ import sys
 import capture
 import demo as the_demo
 import lab as labs
+import namespaces
 from common import Failed, expect, wait_until
 from postern import BUILD, why_no_postern
 
@@ -26,7 +27,7 @@ def ended(demo):
     """What it printed, and its exit status; fails when a namespace or a process is left."""
     out, _ = demo.communicate(timeout=170)
     prefix = f"pst{demo.pid}-"
-    left = [n for n in os.listdir(labs.NETNS_FOLDER) if n.startswith(prefix)]
+    left = [n for n in os.listdir(namespaces.FOLDER) if n.startswith(prefix)]
     expect(not left, f"left {left}")
     return out, demo.returncode
 
@@ -111,7 +112,7 @@ def cleans_up_when_interrupted(_lab):
     """Ctrl-C in the middle: nothing left."""
     demo = start(BUILD)
     prefix = f"pst{demo.pid}-"
-    wait_until(lambda: sum(n.startswith(prefix) for n in os.listdir(labs.NETNS_FOLDER)) == 4, 20,
+    wait_until(lambda: sum(n.startswith(prefix) for n in os.listdir(namespaces.FOLDER)) == 4, 20,
                "the demo's four hosts")
     demo.send_signal(signal.SIGINT)
     out, status = ended(demo)

@@ -8,6 +8,7 @@ import time
 
 import capture as captures
 import lab as labs
+import namespaces
 from common import Failed, expect, wait_until
 
 
@@ -119,7 +120,7 @@ def cleans_up_when_told_to_end(lab):
     child.communicate(timeout=20)
     expect(time.monotonic() - start < 8, "took too long")
     expect(child.returncode == 1, f"ended with {child.returncode}")
-    left = [n for n in os.listdir(labs.NETNS_FOLDER) if n.startswith(prefix)]
+    left = [n for n in os.listdir(namespaces.FOLDER) if n.startswith(prefix)]
     expect(not left, f"left {left}")
     expect(not os.path.exists(f"/proc/{pid}"), "left its process running")
 
