@@ -5,6 +5,7 @@
 
 #include "base/ikev2_numbers.h"
 #include "base/mem.h"
+#include "crypto/composite_ready.h"
 #include "crypto/library.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -95,6 +96,8 @@ struct crypto *crypto_new(void)
 
 	if (c == NULL)
 		return NULL;
+	/* Here too, so that it is done before a process is locked in. */
+	composite_ready();
 	c->hash_ctx = EVP_MD_CTX_new();
 	c->cipher_ctx = EVP_CIPHER_CTX_new();
 	if (c->hash_ctx == NULL || c->cipher_ctx == NULL)

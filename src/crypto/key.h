@@ -1,5 +1,5 @@
 /* Long-term keys, signing and verifying as IKEv2 AUTH payloads want it (RFC 7296 2.15, RFC 7427,
- * RFC 8420, RFC 4754, draft-ietf-ipsecme-ikev2-pqc-auth). */
+ * RFC 8420, RFC 4754, draft-ietf-ipsecme-ikev2-pqc-auth, draft-ietf-lamps-pq-composite-sigs). */
 #ifndef POSTERN_CRYPTO_KEY_H
 #define POSTERN_CRYPTO_KEY_H
 
@@ -35,6 +35,26 @@ enum key_type {
 	KEY_SLH_DSA_SHAKE_192F,
 	KEY_SLH_DSA_SHAKE_256S,
 	KEY_SLH_DSA_SHAKE_256F,
+	/* Composites of ML-DSA with another: keys and signatures as
+	 * draft-ietf-lamps-pq-composite-sigs has them */
+	KEY_MLDSA44_RSA2048_PSS,
+	KEY_MLDSA44_RSA2048_PKCS15,
+	KEY_MLDSA44_ED25519,
+	KEY_MLDSA44_ECDSA_P256,
+	KEY_MLDSA65_RSA3072_PSS,
+	KEY_MLDSA65_RSA3072_PKCS15,
+	KEY_MLDSA65_RSA4096_PSS,
+	KEY_MLDSA65_RSA4096_PKCS15,
+	KEY_MLDSA65_ECDSA_P256,
+	KEY_MLDSA65_ECDSA_P384,
+	KEY_MLDSA65_ECDSA_BRAINPOOLP256R1,
+	KEY_MLDSA65_ED25519,
+	KEY_MLDSA87_ECDSA_P384,
+	KEY_MLDSA87_ECDSA_BRAINPOOLP384R1,
+	KEY_MLDSA87_ED448,
+	KEY_MLDSA87_RSA3072_PSS,
+	KEY_MLDSA87_RSA4096_PSS,
+	KEY_MLDSA87_ECDSA_P521,
 	/* FIPS 203; keys as RFC 9935 has them. They encapsulate and sign nothing: crypto/kem.h */
 	KEY_ML_KEM_512,
 	KEY_ML_KEM_768,
@@ -73,7 +93,7 @@ unsigned public_key_bits(const struct public_key *key);
 enum err public_key_spki(const struct public_key *key, uint8_t **der, size_t *der_len);
 bool public_key_equal(const struct public_key *a, const struct public_key *b);
 const char *key_type_name(enum key_type type);
-/* No quantum computer is known to break it: ML-DSA, SLH-DSA, ML-KEM. */
+/* No quantum computer is known to break it: ML-DSA, SLH-DSA, composites with ML-DSA, ML-KEM. */
 bool key_type_is_pq(enum key_type type);
 /* A KEM's: it proves nothing by signing. */
 bool key_type_is_kem(enum key_type type);
@@ -85,14 +105,15 @@ enum signature_kind {
 	SIGNATURE_ECDSA_DER, /* SEQUENCE { r, s }: method 14 (RFC 7427 A.3) */
 	SIGNATURE_ECDSA_RAW, /* r | s, each padded: methods 9 to 11 (RFC 4754 7) */
 	SIGNATURE_EDDSA,     /* RFC 8420 */
-	SIGNATURE_PURE,      /* ML-DSA and SLH-DSA over the octets themselves, context empty */
+	/* ML-DSA, SLH-DSA and composites over the octets themselves, context empty */
+	SIGNATURE_PURE,
 };
 
 /* One way to sign: an AUTH method, and for method 14 its AlgorithmIdentifier and hash. */
 struct signature_scheme {
 	const char *name;        /* "ecdsa-sha256", for logs and configuration */
 	uint8_t auth_method;     /* AUTH_* */
-	uint16_t hash;           /* HASH_*; HASH_IDENTITY for EdDSA, ML-DSA, SLH-DSA */
+	uint16_t hash;           /* HASH_*; HASH_IDENTITY for EdDSA, ML-DSA and the like */
 	struct bytes identifier; /* DER AlgorithmIdentifier; empty but for method 14 */
 	enum signature_kind kind;
 	enum key_type key; /* the one type of key that it takes; KEY_NONE: what the kind says */

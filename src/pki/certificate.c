@@ -5,6 +5,7 @@
 #include "base/addr.h"
 #include "base/ikev2_numbers.h"
 #include "base/mem.h"
+#include "crypto/composite_ready.h"
 #include "pki/names.h"
 #include "pki/x509.h"
 
@@ -110,6 +111,7 @@ enum err certificate_parse(struct certificate **out, struct bytes der, const cha
 	struct certificate *c;
 	enum err e;
 
+	composite_ready();
 	*out = NULL;
 	if (der.n == 0 || der.n > CERTIFICATE_MAX) {
 		*reason = "it is empty or longer than 1 MiB";
@@ -184,6 +186,7 @@ enum err certificates_parse(struct certificate **out, size_t max, size_t *n, str
 	BIO *in;
 	enum err e;
 
+	composite_ready();
 	*n = 0;
 	if (text.n == 0 || text.n > FILE_TEXT_MAX || max == 0) {
 		*reason = "it is empty or too long";

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "crypto/composite_ready.h"
 #include "pki/names.h"
 #include "pki/x509.h"
 
@@ -111,6 +112,7 @@ enum err crl_parse(struct crl **out, struct bytes der, const char **reason)
 	struct crl *c;
 	enum err e;
 
+	composite_ready();
 	*out = NULL;
 	if (der.n == 0 || der.n > CRL_MAX) {
 		*reason = "it is empty or longer than 64 MiB";

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "crypto/composite_ready.h"
 #include "crypto/key.h"
 #include "pki/issue_private.h"
 
@@ -32,6 +33,24 @@ static const struct kind {
     {"slhdsa-shake-192f", "SLH-DSA-SHAKE-192f", NULL, 0, false},
     {"slhdsa-shake-256s", "SLH-DSA-SHAKE-256s", NULL, 0, false},
     {"slhdsa-shake-256f", "SLH-DSA-SHAKE-256f", NULL, 0, false},
+    {"mldsa44-rsa2048-pss", "MLDSA44-RSA2048-PSS-SHA256", NULL, 0, false},
+    {"mldsa44-rsa2048-pkcs15", "MLDSA44-RSA2048-PKCS15-SHA256", NULL, 0, false},
+    {"mldsa44-ed25519", "MLDSA44-Ed25519-SHA512", NULL, 0, false},
+    {"mldsa44-ecdsa-p256", "MLDSA44-ECDSA-P256-SHA256", NULL, 0, false},
+    {"mldsa65-rsa3072-pss", "MLDSA65-RSA3072-PSS-SHA512", NULL, 0, false},
+    {"mldsa65-rsa3072-pkcs15", "MLDSA65-RSA3072-PKCS15-SHA512", NULL, 0, false},
+    {"mldsa65-rsa4096-pss", "MLDSA65-RSA4096-PSS-SHA512", NULL, 0, false},
+    {"mldsa65-rsa4096-pkcs15", "MLDSA65-RSA4096-PKCS15-SHA512", NULL, 0, false},
+    {"mldsa65-ecdsa-p256", "MLDSA65-ECDSA-P256-SHA512", NULL, 0, false},
+    {"mldsa65-ecdsa-p384", "MLDSA65-ECDSA-P384-SHA512", NULL, 0, false},
+    {"mldsa65-ecdsa-brainpoolp256r1", "MLDSA65-ECDSA-brainpoolP256r1-SHA512", NULL, 0, false},
+    {"mldsa65-ed25519", "MLDSA65-Ed25519-SHA512", NULL, 0, false},
+    {"mldsa87-ecdsa-p384", "MLDSA87-ECDSA-P384-SHA512", NULL, 0, false},
+    {"mldsa87-ecdsa-brainpoolp384r1", "MLDSA87-ECDSA-brainpoolP384r1-SHA512", NULL, 0, false},
+    {"mldsa87-ed448", "MLDSA87-Ed448-SHAKE256", NULL, 0, false},
+    {"mldsa87-rsa3072-pss", "MLDSA87-RSA3072-PSS-SHA512", NULL, 0, false},
+    {"mldsa87-rsa4096-pss", "MLDSA87-RSA4096-PSS-SHA512", NULL, 0, false},
+    {"mldsa87-ecdsa-p521", "MLDSA87-ECDSA-P521-SHA512", NULL, 0, false},
     {"ecdsa-p256", "EC", "prime256v1", 0, false},
     {"ecdsa-p384", "EC", "secp384r1", 0, false},
     {"ecdsa-p521", "EC", "secp521r1", 0, false},
@@ -97,8 +116,8 @@ static enum err keep(struct issue_key **out, EVP_PKEY *pkey, bool private, const
 		return ERR_SYNTAX;
 	if (kind == NULL)
 		*reason =
-		    "the key is of a type that is not taken: ML-DSA, SLH-DSA, ECDSA on P-256, "
-		    "P-384 or P-521, Ed25519, Ed448, RSA and ML-KEM are";
+		    "the key is of a type that is not taken: ML-DSA, SLH-DSA, composites with "
+		    "ML-DSA, ECDSA on P-256, P-384 or P-521, Ed25519, Ed448, RSA and ML-KEM are";
 	else if (kind->bits != 0 && (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX))
 		*reason = "an RSA key has 2048 to 16384 bits";
 	else
@@ -115,6 +134,18 @@ static enum err keep(struct issue_key **out, EVP_PKEY *pkey, bool private, const
 	return ERR_NONE;
 }
 
+/* For types without parameters, of whichever provider: EVP_PKEY_Q_keygen() knows but some. */
+static EVP_PKEY *generate(const char *type)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY *pkey = NULL;
+
+	if (ctx == NULL || EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_generate(ctx, &pkey) != 1)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return pkey;
+}
+
 enum err issue_key_make(struct issue_key **out, const char *algorithm, const char **reason)
 {
 	const struct kind *kind = NULL;
@@ -129,12 +160,13 @@ enum err issue_key_make(struct issue_key **out, const char *algorithm, const cha
 		return ERR_UNSUPPORTED;
 	}
 	*reason = "the key cannot be made";
+	composite_ready();
 	if (kind->group != NULL)
 		pkey = EVP_PKEY_Q_keygen(NULL, NULL, kind->type, kind->group);
 	else if (kind->bits != 0)
 		pkey = EVP_PKEY_Q_keygen(NULL, NULL, kind->type, (size_t)kind->bits);
 	else
-		pkey = EVP_PKEY_Q_keygen(NULL, NULL, kind->type);
+		pkey = generate(kind->type);
 	return keep(out, pkey, true, reason);
 }
 
@@ -153,6 +185,7 @@ enum err issue_key_parse(struct issue_key **out, struct bytes pem, const char **
 	EVP_PKEY *pkey = NULL;
 	BIO *in;
 
+	composite_ready();
 	*out = NULL;
 	*reason = "it holds no private key in PEM, or one with a passphrase";
 	if (pem.n == 0 || pem.n > PEM_MAX)
@@ -190,6 +223,7 @@ enum err issue_key_parse_public(struct issue_key **out, struct bytes pem, const 
 	long n;
 	BIO *in;
 
+	composite_ready();
 	*out = NULL;
 	*reason = "it holds no public key and no request in PEM";
 	if (pem.n == 0 || pem.n > PEM_MAX)

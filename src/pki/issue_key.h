@@ -10,8 +10,8 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-/* "slhdsa-shake-128s" and the like. */
-#define ISSUE_KEY_NAME_MAX 24
+/* "mldsa65-ecdsa-brainpoolp256r1" is the longest. */
+#define ISSUE_KEY_NAME_MAX 40
 
 struct issue_key; /* a private key, or the public half of one alone */
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "crypto/composite_ready.h"
 #include "pki/names.h"
 #include "pki/revocation.h"
 #include "pki/x509.h"
@@ -254,10 +255,12 @@ static void explain(int code, X509 *cert, char *reason, size_t cap)
 	}
 }
 
-/* Algorithms that take the certificate itself, not its hash: EdDSA, and of ML-DSA and SLH-DSA the
- * pure form alone, for HashML-DSA MUST NOT appear (RFC 9881 3). */
+/* Algorithms that take the certificate itself, not its hash: EdDSA, composites, and of ML-DSA and
+ * SLH-DSA the pure form alone, for HashML-DSA MUST NOT appear (RFC 9881 3). */
 static bool signs_unhashed(int key)
 {
+	if (composite_is_nid(key))
+		return true;
 	switch (key) {
 	case NID_ED25519:
 	case NID_ED448:
@@ -282,6 +285,17 @@ static bool signs_unhashed(int key)
 	}
 }
 
+/* The library looks at no parameters where none belong (draft-ietf-lamps-pq-composite-sigs 5). */
+static bool has_no_parameters(const X509 *cert)
+{
+	const X509_ALGOR *identifier;
+	int type;
+
+	X509_get0_signature(NULL, &identifier, cert);
+	X509_ALGOR_get0(NULL, &type, NULL, identifier);
+	return type == V_ASN1_UNDEF;
+}
+
 /* Hash and key of the signature on a certificate: SHA-1 and older are out (RFC 8247 3.2.1). */
 static bool signature_is_strong(X509 *cert)
 {
@@ -301,7 +315,7 @@ static bool signature_is_strong(X509 *cert)
 	case NID_sha3_512:
 		return true;
 	case NID_undef:
-		return signs_unhashed(key);
+		return signs_unhashed(key) && (!composite_is_nid(key) || has_no_parameters(cert));
 	default:
 		return false;
 	}

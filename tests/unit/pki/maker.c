@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/composite_ready.h"
 #include "pki/names.h"
 
 static void need(int ok, const char *what)
@@ -13,6 +14,20 @@ static void need(int ok, const char *what)
 	fprintf(stderr, "cannot make a test certificate: %s\n", what);
 	ERR_print_errors_fp(stderr);
 	exit(99);
+}
+
+/* Of our own provider, which EVP_PKEY_Q_keygen() does not ask. */
+static EVP_PKEY *composite_key(const char *type)
+{
+	EVP_PKEY_CTX *ctx;
+	EVP_PKEY *key = NULL;
+
+	composite_ready();
+	ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	need(ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_generate(ctx, &key) == 1,
+	     type);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
 }
 
 static EVP_PKEY *key_for(const char *curve)
@@ -25,6 +40,8 @@ static EVP_PKEY *key_for(const char *curve)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
 	if (strcmp(curve, "ed25519") == 0)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	if (strncmp(curve, "MLDSA", 5) == 0)
+		return composite_key(curve);
 	if (strstr(curve, "DSA-") != NULL || strstr(curve, "KEM-") != NULL)
 		return EVP_PKEY_Q_keygen(NULL, NULL, curve);
 	return EVP_PKEY_Q_keygen(NULL, NULL, "EC", curve);
@@ -126,6 +143,37 @@ struct made make_certificate(const struct wish *w)
 	need(certificate_parse(&m.cert, bytes_of(der, (size_t)n), &reason) == ERR_NONE, reason);
 	OPENSSL_free(der);
 	return m;
+}
+
+struct certificate *maker_resigned(const struct made *made, EVP_PKEY *key, const char *oid,
+				   int parameters)
+{
+	X509 *x509 = X509_dup(made->x509);
+	const X509_ALGOR *inner = X509_get0_tbs_sigalg(x509), *outer;
+	const ASN1_BIT_STRING *value;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	struct certificate *cert;
+	unsigned char *tbs = NULL, *der = NULL, signature[8192];
+	const char *reason = "";
+	size_t n = sizeof(signature);
+	int len;
+
+	X509_get0_signature(&value, &outer, x509);
+	X509_ALGOR_set0((X509_ALGOR *)(uintptr_t)inner, OBJ_txt2obj(oid, 1), parameters, NULL);
+	X509_ALGOR_set0((X509_ALGOR *)(uintptr_t)outer, OBJ_txt2obj(oid, 1), parameters, NULL);
+	len = i2d_re_X509_tbs(x509, &tbs);
+	need(len > 0 && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
+		 EVP_DigestSign(ctx, signature, &n, tbs, (size_t)len) == 1,
+	     "sign");
+	ASN1_STRING_set((ASN1_STRING *)(uintptr_t)value, signature, (int)n);
+	len = i2d_X509(x509, &der);
+	need(len > 0 && certificate_parse(&cert, bytes_of(der, (size_t)len), &reason) == ERR_NONE,
+	     reason);
+	OPENSSL_free(tbs);
+	OPENSSL_free(der);
+	EVP_MD_CTX_free(ctx);
+	X509_free(x509);
+	return cert;
 }
 
 void unmake(struct made *made)

@@ -35,6 +35,10 @@ struct wish {
 /* What a test asks for must be possible; otherwise the process ends. */
 struct made make_certificate(const struct wish *wish);
 void unmake(struct made *made);
+/* made's certificate, signed anew with key while it says this algorithm, with these parameters
+ * (V_ASN1_UNDEF: none); freed with certificate_free(). */
+struct certificate *maker_resigned(const struct made *made, EVP_PKEY *key, const char *oid,
+				   int parameters);
 /* PEM of a certificate; freed with BIO_free(). */
 BIO *maker_pem(const struct made *made);
 
