@@ -80,7 +80,7 @@ struct parts {
 static EVP_PKEY *rsa_key(unsigned bits)
 {
 	static EVP_PKEY *keys[3];
-	EVP_PKEY **key = &keys[bits / 1024 - 2];
+	EVP_PKEY **key = &keys[bits != 0 ? bits / 1024 - 2 : 0];
 
 	if (bits == 0) {
 		for (size_t i = 0; i < 3; i++)
