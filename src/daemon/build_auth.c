@@ -157,7 +157,8 @@ static enum err take_crl_urls(const struct config_section *s, struct ike_remote_
 
 /* One of our chains, parsed to be checked, and its key. */
 static enum err take_chain(struct building *b, const struct config_section *s,
-			   const struct config_value *v, struct ike_connection *c)
+			   const struct config_value *v, struct ike_connection *c,
+			   uint64_t *status_used)
 {
 	struct certificate *certs[CERTIFICATES_MAX];
 	struct ike_credential *to = &c->local_auth.credentials[c->local_auth.n_credentials];
@@ -182,6 +183,8 @@ static enum err take_chain(struct building *b, const struct config_section *s,
 		e = put_chain(to, certs, n, c->remote_auth.trust);
 	if (e == ERR_NONE && c->local_auth.n_credentials == 1)
 		e = put_url(to, s);
+	if (e == ERR_NONE)
+		e = build_status(b, s, to, certs, n, c->remote_auth.trust, status_used);
 	if (e == ERR_NONE) {
 		to->key = mem_text(key->text);
 		e = to->key != NULL ? ERR_NONE : ERR_NO_MEMORY;
@@ -236,10 +239,11 @@ static enum err add_crls(struct building *b, const struct config_value *v, struc
  */
 static uint8_t *trust_key(const struct building *b, const struct config_section *s, size_t *n)
 {
-	static const char *const words[] = {"ca", "crl"};
-	size_t cap = 2;
+	static const char *const words[] = {"ca", "crl", "ocsp-responder"};
+	const size_t n_words = sizeof(words) / sizeof(words[0]);
+	size_t cap = n_words;
 
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < n_words; i++)
 		for (const struct config_value *v = config_get(s, words[i]); v != NULL;
 		     v = config_get_next(v))
 			cap += 5 + file_octets(b, v->text).n;
@@ -247,7 +251,7 @@ static uint8_t *trust_key(const struct building *b, const struct config_section 
 	if (key == NULL)
 		return NULL;
 	struct writer w = writer_of(key, cap);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < n_words; i++) {
 		for (const struct config_value *v = config_get(s, words[i]); v != NULL;
 		     v = config_get_next(v)) {
 			struct bytes o = file_octets(b, v->text);
@@ -273,6 +277,8 @@ static struct trust *make_trust(struct building *b, const struct config_section 
 	for (const struct config_value *v = config_get(s, "crl"); v != NULL && *e == ERR_NONE;
 	     v = config_get_next(v))
 		*e = add_crls(b, v, t);
+	if (*e == ERR_NONE)
+		*e = build_responders(b, s, t);
 	if (*e == ERR_NONE)
 		return t;
 	trust_free(t);
@@ -356,6 +362,7 @@ static enum err take_own_spki(struct building *b, const struct config_value *v,
 
 enum err build_auth(struct building *b, const struct config_section *s, struct ike_connection *c)
 {
+	uint64_t status_used = 0;
 	const bool by_cert = c->local_auth.kind == IKE_AUTH_BY_CERT;
 	enum err all = by_cert ? take_cas(b, s, c) : take_remote_keys(b, s, c);
 
@@ -369,9 +376,10 @@ enum err build_auth(struct building *b, const struct config_section *s, struct i
 	/* config_check() has counted them. */
 	for (const struct config_value *v = config_get(s, by_cert ? "cert" : "key"); v != NULL;
 	     v = config_get_next(v)) {
-		enum err e = by_cert ? take_chain(b, s, v, c) : take_own_spki(b, v, c);
+		enum err e =
+		    by_cert ? take_chain(b, s, v, c, &status_used) : take_own_spki(b, v, c);
 		if (all == ERR_NONE)
 			all = e;
 	}
-	return all;
+	return all == ERR_NONE && by_cert ? build_status_used(b, s, status_used) : all;
 }

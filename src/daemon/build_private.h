@@ -3,6 +3,8 @@
 #define POSTERN_DAEMON_BUILD_PRIVATE_H
 
 #include "daemon/build.h"
+#include "pki/certificate.h"
+#include "pki/trust.h"
 
 /* One configuration on its way. */
 struct building {
@@ -32,6 +34,17 @@ struct bytes memory_key(const struct table_node *node);
 struct memory *memory_find(const struct table *t, struct bytes key);
 /* NULL when out of memory. */
 struct memory *memory_add(struct table *t, struct bytes key);
+
+/* What the connection has to say of its certificates' revocation: OCSP responses of `ocsp-response`
+ * about certs, and the lists in t that tell of them where `send-crl` is. used[i] is set when the
+ * i-th of the files tells of one of certs. */
+enum err build_status(struct building *b, const struct config_section *s, struct ike_credential *to,
+		      struct certificate *const *certs, size_t n, const struct trust *t,
+		      uint64_t *used);
+/* An error for each of those files that tells of none; used: of all of the connection's chains. */
+enum err build_status_used(struct building *b, const struct config_section *s, uint64_t used);
+/* Those of `ocsp-responder`. */
+enum err build_responders(struct building *b, const struct config_section *s, struct trust *t);
 
 /* Local and remote authentication of a connection, from cert, key, ca and remote-pubkey. */
 enum err build_auth(struct building *b, const struct config_section *s, struct ike_connection *c);

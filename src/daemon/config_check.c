@@ -101,6 +101,10 @@ static void check_auth(const struct config_section *s, struct errors *e)
 	    {"ca", false, true, false, false},
 	    {"crl", false, true, false, true},
 	    {"revocation", false, true, false, true},
+	    {"ocsp", false, true, false, true},
+	    {"ocsp-responder", false, true, false, true},
+	    {"ocsp-response", false, true, false, true},
+	    {"send-crl", false, true, false, true},
 	    {"remote-pubkey", false, false, true, false},
 	};
 	const struct config_value *auth = config_get(s, "auth");

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #define ERRORS_MAX     20
-#define ERROR_LINE_MAX 512
+#define ERROR_LINE_MAX 768
 
 struct errors {
 	const char *file; /* borrowed; the name that lines begin with */

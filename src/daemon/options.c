@@ -17,7 +17,7 @@
 
 /* In the order of enum log_level, enum ike_auth_kind, enum ike_start, enum ike_transport,
  * enum ike_childless, enum ike_big_payload, enum ike_downgrade, enum ike_kem_auth, enum
- * revocation_policy and enum esp_df. */
+ * revocation_policy, enum ike_ocsp and enum esp_df. */
 static const char *const log_words[] = {"err", "warn", "note", "info", "debug", NULL};
 static const char *const auth_words[] = {"psk", "cert", "pubkey", NULL};
 static const char *const start_words[] = {"manual", "auto", "on-traffic", NULL};
@@ -32,6 +32,7 @@ static const char *const ppk_numbers_words[] = {"iana", "libreswan", NULL};
 static const char *const int_auth_words[] = {"rfc", "libreswan", NULL};
 static const char *const mode_words[] = {"tunnel", NULL};
 static const char *const revocation_words[] = {"relaxed", "strict", "none", NULL};
+static const char *const ocsp_words[] = {"no", "ask", "require", NULL};
 static const char *const df_words[] = {"copy", "set", "clear", NULL};
 
 static const char *const scheme_words[] = {"http", "https", NULL};
@@ -181,9 +182,27 @@ static const struct config_option options[] = {
      "The same for a bundle of all certificates of the first file of cert (RFC 7296 3.6).", OTHER},
     {SECTION_CONNECTION, "revocation", OPTION_WORD, false, false, "relaxed", 0, 0, revocation_words,
      "What is asked about the peer's certificates. A revoked one is refused by relaxed and strict; "
-     "strict also wants a list in its time for each certificate below the CA, from crl or from "
-     "the peer; with none no list is asked.",
+     "strict also wants, for each certificate below the CA, a list in its time, from crl or from "
+     "the peer, or an OCSP response that calls it good; with none nobody is asked.",
      CONNECTION(remote_auth.revocation)},
+    {SECTION_CONNECTION, "ocsp", OPTION_WORD, false, false, "ask", 0, 0, ocsp_words,
+     "Whether the peer is asked to bring OCSP responses about its certificates (RFC 4806); require "
+     "refuses a peer whose own certificate none calls good. Responses that come are looked at in "
+     "any case, but with revocation = none. For auth = cert.",
+     CONNECTION(remote_auth.ocsp)},
+    {SECTION_CONNECTION, "ocsp-responder", OPTION_PUBLIC_FILE, true, false, NULL, 0, 0, NULL,
+     "Certificates of OCSP responders that are believed about all certificates, in PEM, beside the "
+     "CAs and those whom they let answer. For auth = cert.",
+     OTHER},
+    {SECTION_CONNECTION, "ocsp-response", OPTION_PUBLIC_FILE, true, false, NULL, 0, 0, NULL,
+     "OCSP responses about our certificates in DER, for a peer that asks (RFC 4806). Read again by "
+     "postern reload. For auth = cert.",
+     OTHER},
+    {SECTION_CONNECTION, "send-crl", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "Send those of the lists in crl that tell of our own certificates to a peer that asks for "
+     "lists, as one with revocation = strict does. One over 64 KB wants big-payload. For auth = "
+     "cert.",
+     OTHER},
     {SECTION_CONNECTION, "remote-pubkey", OPTION_PUBLIC_FILE, true, false, NULL, 0, 0, NULL,
      "The peer's public key in PEM; with several, it may use any of them. For auth = pubkey.",
      OTHER},

@@ -14,6 +14,9 @@
 #include "ike/ext/ppk.h"
 #include "pki/trust.h"
 
+/* Octets of a list in a CERT payload that is not long (RFC 7296 3.6). */
+#define LIST_SHORT (65535 - 5)
+
 /* Replaces *to by a copy of from, which may be NULL. */
 static enum err identity_set(struct identity **to, const struct identity *from)
 {
@@ -174,7 +177,27 @@ size_t auth_room(const struct ike_sa *sa)
 
 	for (size_t i = 0; c != NULL && i < c->n_certs; i++)
 		n += c->certs[i].n;
+	for (size_t i = 0; c != NULL && sa->setup->ocsp_wanted && i < c->n_status; i++)
+		n += c->status[i].n;
+	for (size_t i = 0; c != NULL && sa->setup->lists_wanted && i < c->n_lists; i++)
+		n += c->lists[i].n;
 	return n;
+}
+
+/* RFC 4806 3.3: each response in a CERT payload of its own, to a peer that has asked; likewise the
+ * lists. */
+void auth_status_write(const struct ike_sa *sa, const struct ike_credential *c, struct message *m)
+{
+	for (size_t i = 0; sa->setup->ocsp_wanted && i < c->n_status; i++) {
+		cert_write(message_payload_begin(m, PAYLOAD_CERT), CERT_OCSP, c->status[i]);
+		message_payload_end(m);
+	}
+	for (size_t i = 0; sa->setup->lists_wanted && i < c->n_lists; i++) {
+		if (c->lists[i].n > LIST_SHORT && !sa->big_payload)
+			continue;
+		cert_write(message_payload_begin(m, PAYLOAD_CERT), CERT_CRL, c->lists[i]);
+		message_payload_end(m);
+	}
 }
 
 void auth_cert_write(struct ike_sa *sa, struct message *m)
@@ -200,6 +223,7 @@ void auth_cert_write(struct ike_sa *sa, struct message *m)
 		cert_write(message_payload_begin(m, PAYLOAD_CERT), encoding, c->certs[i]);
 		message_payload_end(m);
 	}
+	auth_status_write(sa, c, m);
 }
 
 void auth_proof_write(struct ike_sa *sa, struct message *m)
@@ -207,6 +231,27 @@ void auth_proof_write(struct ike_sa *sa, struct message *m)
 	auth_write(message_payload_begin(m, PAYLOAD_AUTH), sa->setup->auth_method,
 		   bytes_of(sa->setup->auth_data, sa->setup->auth_data_len));
 	message_payload_end(m);
+}
+
+/* RFC 4806 3.1: beside the other requests. Who is strict can do with lists, too. */
+static void status_request_write(const struct ike_remote_auth *a, struct message *m)
+{
+	struct writer *w;
+
+	if (a->revocation == REVOCATION_NONE)
+		return;
+	if (a->ocsp != IKE_OCSP_NO) {
+		w = message_payload_begin(m, PAYLOAD_CERTREQ);
+		writer_u8(w, CERT_OCSP);
+		trust_write_responders(a->trust, w);
+		message_payload_end(m);
+	}
+	if (a->revocation == REVOCATION_STRICT) {
+		w = message_payload_begin(m, PAYLOAD_CERTREQ);
+		writer_u8(w, CERT_CRL);
+		trust_write_certreq(a->trust, w);
+		message_payload_end(m);
+	}
 }
 
 void auth_certreq_write(const struct ike_connection *c, struct message *m)
@@ -221,12 +266,23 @@ void auth_certreq_write(const struct ike_connection *c, struct message *m)
 		trust_write_certreq(c->remote_auth.trust, w);
 	}
 	message_payload_end(m);
+	if (c->remote_auth.kind == IKE_AUTH_BY_CERT)
+		status_request_write(&c->remote_auth, m);
 }
 
 void auth_certreq_read(struct ike_sa *sa, const struct payloads *ps)
 {
 	for (const struct payload *p = NULL; (p = payloads_next(ps, PAYLOAD_CERTREQ, p)) != NULL;) {
-		sa->setup->cert_wanted = true;
+		struct certreq_part part;
+
+		if (certreq_parse(p->body, &part, NULL))
+			continue;
+		if (part.encoding == CERT_OCSP)
+			sa->setup->ocsp_wanted = true;
+		else if (part.encoding == CERT_CRL)
+			sa->setup->lists_wanted = true;
+		else
+			sa->setup->cert_wanted = true;
 		credential_note_certreq(&sa->setup->hints, p->body);
 	}
 }

@@ -22,6 +22,8 @@ void auth_refuse_peer(struct ike *ike, struct ike_sa *sa, const char *why);
 void auth_id_write(struct ike_sa *sa, struct message *m);
 /* How many octets the certificates and AUTH may have. */
 size_t auth_room(const struct ike_sa *sa);
+/* OCSP responses and revocation lists that go with the credential, as far as the peer has asked. */
+void auth_status_write(const struct ike_sa *sa, const struct ike_credential *c, struct message *m);
 void auth_cert_write(struct ike_sa *sa, struct message *m);
 void auth_proof_write(struct ike_sa *sa, struct message *m);
 /* CERTREQ payloads for what we demand of the peer; nothing when that is no certificate. */

@@ -34,6 +34,12 @@ static void clear_local(struct ike_local_auth *a)
 		for (size_t k = 0; k < c->n_certs; k++)
 			mem_free((void *)(uintptr_t)c->certs[k].p);
 		mem_free(c->certs);
+		for (size_t k = 0; k < c->n_status; k++)
+			mem_free((void *)(uintptr_t)c->status[k].p);
+		mem_free(c->status);
+		for (size_t k = 0; k < c->n_lists; k++)
+			mem_free((void *)(uintptr_t)c->lists[k].p);
+		mem_free(c->lists);
 		mem_free(c->answers);
 		mem_free(c->url);
 		mem_free(c->key);

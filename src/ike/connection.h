@@ -82,6 +82,12 @@ struct ike_credential {
 	char *url;       /* where certs[0] can be had (RFC 7296 3.6), or NULL; owned */
 	bool url_bundle; /* all of certs, as a bundle */
 	uint8_t url_sha1[IKE_FETCH_HASH_LEN]; /* of what is there */
+	/* OCSP responses about certs and the lists of who issued them, for a peer that asks; DER,
+	 * owned. */
+	struct bytes *status;
+	size_t n_status;
+	struct bytes *lists;
+	size_t n_lists;
 	uint8_t *answers; /* the hashes in a CERTREQ that ask for it, 20 octets each; owned */
 	size_t n_answers;
 };
@@ -94,11 +100,16 @@ struct ike_local_auth {
 	bool always_send_cert; /* also when the peer asked for none */
 };
 
+/* OCSP in IKE (RFC 4806): we do not ask the peer for responses about its certificates; we ask; and
+ * refuse a peer whose own certificate no good one tells of. */
+enum ike_ocsp { IKE_OCSP_NO, IKE_OCSP_ASK, IKE_OCSP_REQUIRE };
+
 /* What we demand of the peer. */
 struct ike_remote_auth {
 	enum ike_auth_kind kind;
 	struct trust *trust; /* CAs and their lists; owned, one reference */
 	enum revocation_policy revocation;
+	enum ike_ocsp ocsp;
 	char **crl_urls; /* where lists of its CAs are; owned */
 	size_t n_crl_urls;
 	bool fetch_crls;          /* also from where the certificates say (RFC 5280 4.2.1.13) */

@@ -260,6 +260,27 @@ static enum err take_lists(struct ike_job *job, const struct peer_certs *sent,
 	return ERR_NONE;
 }
 
+/* The OCSP responses beside them (RFC 4806), likewise. */
+static enum err take_answers(struct ike_job *job, const struct peer_certs *sent,
+			     struct ocsp *answers[OCSP_ANSWERS_MAX], size_t *n)
+{
+	const char *why = "";
+
+	for (size_t i = 0; i < sent->n; i++) {
+		if (sent->part[i].encoding != CERT_OCSP)
+			continue;
+		if (*n == OCSP_ANSWERS_MAX)
+			return refuse(job, "the peer sent more than 8 OCSP responses");
+		enum err e = ocsp_parse(&answers[*n], sent->part[i].der, &why);
+		if (e == ERR_NO_MEMORY)
+			return e;
+		if (e != ERR_NONE && e != ERR_UNSUPPORTED)
+			return refuse(job, why);
+		*n += e == ERR_NONE;
+	}
+	return ERR_NONE;
+}
+
 static bool about_kem(const struct ike_job *job)
 {
 	return job->type == IKE_JOB_KEM_ENCAPSULATE || job->type == IKE_JOB_KEM_CHECK;
@@ -270,7 +291,10 @@ static enum err check_chain(struct ike_job *job, const struct peer_check *check,
 {
 	const struct ike_remote_auth *a = &job->connection->remote_auth;
 	struct crl *lists[PEER_CERTS_MAX] = {NULL};
+	struct ocsp *answers[OCSP_ANSWERS_MAX] = {NULL};
 	struct trust_policy policy = {.kem = about_kem(job),
+				      .answers = (const struct ocsp *const *)answers,
+				      .ocsp_required = a->ocsp == IKE_OCSP_REQUIRE,
 				      .revocation = revocation,
 				      .missing = missing,
 				      .received = (const struct crl *const *)lists};
@@ -278,12 +302,16 @@ static enum err check_chain(struct ike_job *job, const struct peer_check *check,
 
 	if (revocation != REVOCATION_NONE)
 		e = take_lists(job, &check->sent, lists, &policy.n_received);
+	if (e == ERR_NONE && revocation != REVOCATION_NONE)
+		e = take_answers(job, &check->sent, answers, &policy.n_answers);
 	if (e == ERR_NONE)
 		e = trust_check_chain(
 		    a->trust, &policy, (const struct certificate *const *)check->certs, check->n,
 		    job->remote, check->wall_time, job->reason, sizeof(job->reason));
 	for (size_t i = 0; i < policy.n_received; i++)
 		crl_free(lists[i]);
+	for (size_t i = 0; i < policy.n_answers; i++)
+		ocsp_free(answers[i]);
 	return e;
 }
 

@@ -39,7 +39,7 @@ enum ike_job_type {
 	IKE_JOB_FETCH,           /* needs the network: its items that are not done (ike/fetch.h) */
 };
 
-#define IKE_JOB_CERTS_MAX  12 /* certificates and lists of one message */
+#define IKE_JOB_CERTS_MAX  16 /* certificates, lists and OCSP responses of one message */
 #define IKE_CANDIDATES_MAX 4
 #define IKE_PPKS_MAX       8 /* of one exchange */
 #define IKE_PPK_INPUTS     3

@@ -94,6 +94,8 @@ struct ike_setup {
 	uint8_t auth_method;
 	const struct signature_scheme *scheme;
 	bool cert_wanted;  /* the peer sent CERTREQ */
+	bool ocsp_wanted;  /* and one that asks for OCSP responses (RFC 4806) */
+	bool lists_wanted; /* and one for revocation lists */
 	bool peer_fetches; /* and takes Hash and URL (ext/hash_and_url.c) */
 	bool childless;    /* the responder announced that IKE_AUTH may do without a Child SA */
 	/* exchanges.h */

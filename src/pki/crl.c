@@ -222,6 +222,17 @@ size_t crl_octets(const struct crl *c)
 	return c->octets;
 }
 
+enum err crl_der(const struct crl *c, uint8_t **der, size_t *n)
+{
+	unsigned char *octets = NULL;
+	int len = i2d_X509_CRL(c->crl, &octets);
+
+	*der = len > 0 ? mem_copy(bytes_of(octets, (size_t)len)) : NULL;
+	*n = *der != NULL ? (size_t)len : 0;
+	OPENSSL_free(octets);
+	return *der != NULL ? ERR_NONE : ERR_NO_MEMORY;
+}
+
 size_t crl_count(const struct crl *c)
 {
 	STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(c->crl);

@@ -35,6 +35,8 @@ int64_t crl_this_update(const struct crl *c);
 int64_t crl_next_update(const struct crl *c);
 /* Of its DER. */
 size_t crl_octets(const struct crl *c);
+/* The list in DER again; the caller frees *der by mem_free(). */
+enum err crl_der(const struct crl *c, uint8_t **der, size_t *n);
 /* How many certificates it revokes. */
 size_t crl_count(const struct crl *c);
 

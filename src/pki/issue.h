@@ -61,6 +61,22 @@ struct issue_crl {
 /* A revocation list of version 2 in PEM; the caller frees *text by mem_free(). */
 enum err issue_crl(const struct issue_crl *wish, uint8_t **text, size_t *n, const char **reason);
 
+/* An answer about one certificate as an OCSP responder gives it (RFC 6960), signed by its issuer.
+ */
+struct issue_ocsp {
+	const struct certificate *issuer;
+	const struct issue_key *issuer_key;
+	const struct certificate *certificate;
+	bool revoked;
+	int64_t revoked_at; /* seconds since 1970 */
+	int reason;         /* as of struct issue_revoked */
+	int64_t this_update;
+	int64_t next_update;
+};
+
+/* DER; the caller frees *der by mem_free(). ERR_AUTH when the issuer has not issued it. */
+enum err issue_ocsp(const struct issue_ocsp *wish, uint8_t **der, size_t *n, const char **reason);
+
 /* PEM of a certificate; the caller frees *text by mem_free(). */
 enum err certificate_pem(const struct certificate *c, uint8_t **text, size_t *n);
 

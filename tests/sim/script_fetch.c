@@ -84,6 +84,28 @@ static void serve_list(struct sim *sim, const struct authority *ca, const struct
 	mem_free(pem);
 }
 
+/* A has a response about its certificate, to bring along. */
+static void staple(struct sim *sim, const struct authority *ca, const struct certificate *cert,
+		   bool gone, int64_t until)
+{
+	struct ike_credential *c = &A(sim)->conns[0]->local_auth.credentials[0];
+	const struct issue_ocsp wish = {.issuer = ca->cert,
+					.issuer_key = ca->key,
+					.certificate = cert,
+					.revoked = gone,
+					.revoked_at = WALL_TIME - 60,
+					.this_update = until - DAY,
+					.next_update = until};
+	const char *why = "";
+	uint8_t *der = NULL;
+	size_t n = 0;
+
+	if (issue_ocsp(&wish, &der, &n, &why))
+		sim_fail(sim, "no OCSP response: %s", why);
+	c->status = mem_new(sizeof(*c->status));
+	c->status[c->n_status++] = bytes_of(der, n);
+}
+
 /* p's certificate by ca; the caller owns it. */
 static struct certificate *certify(struct sim *sim, const struct authority *ca, struct sim_peer *p)
 {
@@ -114,7 +136,16 @@ static struct certificate *certify(struct sim *sim, const struct authority *ca, 
 	return cert;
 }
 
-enum at_url { NOTHING, GOOD_LIST, BAD_LIST, CERTIFICATE, BUNDLE };
+enum at_url {
+	NOTHING,
+	GOOD_LIST,
+	BAD_LIST,
+	CERTIFICATE,
+	BUNDLE,
+	GOOD_RESPONSE, /* not there, but with A (RFC 4806) */
+	BAD_RESPONSE,
+	OLD_RESPONSE,
+};
 
 /* A and B with certificates, not started; what is at the URL, of A. */
 static void pair_of(struct sim *sim, enum at_url what)
@@ -152,6 +183,9 @@ static void pair_of(struct sim *sim, enum at_url what)
 			writer_bytes(&out, der);
 		served.n = out.n;
 	}
+	if (!sim->failed && what >= GOOD_RESPONSE)
+		staple(sim, &ca, cert[0], what == BAD_RESPONSE,
+		       what == OLD_RESPONSE ? WALL_TIME - DAY : WALL_TIME + DAY / 2);
 	certificate_free(cert[0]);
 	certificate_free(cert[1]);
 	issue_key_free(ca.key);
@@ -342,6 +376,70 @@ static void not_allowed(struct sim *sim)
 	script_expect(sim, B(sim)->fetches == 0, "it was fetched");
 }
 
+/* --- OCSP in IKE (RFC 4806) ------------------------------------------------------------------- */
+
+/* A has a response (or not), B this to say about it; A calls, or with back B does. why NULL: the
+ * tunnel comes up. */
+static void respond(struct sim *sim, enum at_url what, enum ike_ocsp ocsp,
+		    enum revocation_policy policy, bool back, const char *why)
+{
+	struct sim *one = sim_new(sim->seed, sim->trace);
+
+	pair_of(one, what);
+	if (!one->failed) {
+		B(one)->conns[0]->remote_auth.ocsp = ocsp;
+		B(one)->conns[0]->remote_auth.revocation = policy;
+		peer_start(A(one));
+		peer_start(B(one));
+		ike_up((back ? B(one) : A(one))->ike, "net", NULL,
+		       peer_now(back ? B(one) : A(one)));
+		if (why == NULL) {
+			script_expect_tunnel(one);
+		} else {
+			const char *said;
+
+			sim_run(one, 10 * SECOND);
+			said = back ? B(one)->last_failure : B(one)->last_warning;
+			script_expect(one, B(one)->events[IKE_EVENT_SA_UP] == 0, "an IKE SA");
+			script_expect(one, strstr(said, why) != NULL, said);
+		}
+	}
+	if (one->failed)
+		sim_fail(sim, "%s", one->reason);
+	sim_free(one);
+}
+
+static void response_is_brought(struct sim *sim)
+{
+	for (int back = 0; back < 2 && !sim->failed; back++) {
+		respond(sim, GOOD_RESPONSE, IKE_OCSP_ASK, REVOCATION_STRICT, back, NULL);
+		respond(sim, GOOD_RESPONSE, IKE_OCSP_REQUIRE, REVOCATION_RELAXED, back, NULL);
+		respond(sim, NOTHING, IKE_OCSP_ASK, REVOCATION_RELAXED, back, NULL);
+		respond(sim, OLD_RESPONSE, IKE_OCSP_ASK, REVOCATION_RELAXED, back, NULL);
+	}
+}
+
+static void response_revokes(struct sim *sim)
+{
+	for (int back = 0; back < 2 && !sim->failed; back++) {
+		respond(sim, BAD_RESPONSE, IKE_OCSP_ASK, REVOCATION_RELAXED, back, "revoked");
+		respond(sim, BAD_RESPONSE, IKE_OCSP_REQUIRE, REVOCATION_STRICT, back, "revoked");
+		respond(sim, BAD_RESPONSE, IKE_OCSP_ASK, REVOCATION_NONE, back, NULL);
+	}
+}
+
+/* RFC 4806 3.2: it is sent to nobody who does not ask. */
+static void response_is_missing(struct sim *sim)
+{
+	for (int back = 0; back < 2 && !sim->failed; back++) {
+		respond(sim, NOTHING, IKE_OCSP_REQUIRE, REVOCATION_RELAXED, back, "ocsp = require");
+		respond(sim, NOTHING, IKE_OCSP_ASK, REVOCATION_STRICT, back, "no revocation list");
+		respond(sim, OLD_RESPONSE, IKE_OCSP_REQUIRE, REVOCATION_RELAXED, back, "ocsp = ");
+		respond(sim, GOOD_RESPONSE, IKE_OCSP_NO, REVOCATION_STRICT, back, "no revocation");
+		respond(sim, BAD_RESPONSE, IKE_OCSP_NO, REVOCATION_RELAXED, back, NULL);
+	}
+}
+
 const struct script scripts_fetch[] = {
     {"crl-by-url-and-a-repeated-request", list_is_fetched},
     {"crl-by-url-revokes", list_revokes},
@@ -349,6 +447,9 @@ const struct script scripts_fetch[] = {
     {"crl-by-url-silent-server-strict", silent_server_strict},
     {"crl-by-url-and-the-sa-is-gone", gone_meanwhile},
     {"crl-by-url-not-for-strangers", strangers_fetch_nothing},
+    {"rfc4806-response-is-brought", response_is_brought},
+    {"rfc4806-response-revokes", response_revokes},
+    {"rfc4806-response-is-missing", response_is_missing},
     {"rfc7296-3.6-certificate-by-url", certificate_by_url},
     {"rfc7296-3.6-bundle-by-url", bundle_by_url},
     {"rfc7296-3.6-lookup-not-announced", not_announced},

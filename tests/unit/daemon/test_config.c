@@ -17,7 +17,7 @@
 	"local, remote, remote-port, transport, remote-tcp-port, tcp-share, local-id, remote-id, " \
 	"auth, "                                                                                   \
 	"cert, key, ca, crl, crl-url, crl-fetch, cert-lookup, cert-url, cert-bundle-url, "         \
-	"revocation, remote-pubkey, "                                                              \
+	"revocation, ocsp, ocsp-responder, ocsp-response, send-crl, remote-pubkey, "               \
 	"always-send-cert, auth-size-max, big-payload, weak-signatures, downgrade-prevention, "    \
 	"kem-auth, ppk, ppk-id, ppk-exchange, "                                                    \
 	"ppk-rekey, ppk-numbers, int-auth, ike, rekey, reauth, dpd, "                              \
