@@ -205,6 +205,12 @@ static enum err build_child(struct building *b, const struct config_section *con
 		e = build_selectors(s, "remote-ts", &child->remote, &child->n_remote);
 	if (e == ERR_NONE)
 		e = build_suites(b, s, "esp", PROTOCOL_ESP, &child->esp);
+	if (e == ERR_NONE && !ike_suites_add_eesp(&child->esp, child->eesp, child->eesp_sub_sas)) {
+		const struct config_value *v = config_get(s, "eesp");
+		errors_expected(b->errors, v != NULL ? v->line : 0, "eesp",
+				"with eesp an AEAD among esp, such as aes256gcm");
+		e = ERR_SYNTAX;
+	}
 	return e;
 }
 

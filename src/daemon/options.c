@@ -30,6 +30,7 @@ static const char *const ppk_words[] = {"never", "allow", "required", NULL};
 static const char *const ppk_exchange_words[] = {"auto", "auth", "intermediate", NULL};
 static const char *const ppk_numbers_words[] = {"iana", "libreswan", NULL};
 static const char *const int_auth_words[] = {"rfc", "libreswan", NULL};
+static const char *const eesp_words[] = {"no", "prefer", "require", NULL};
 static const char *const mode_words[] = {"tunnel", NULL};
 static const char *const revocation_words[] = {"relaxed", "strict", "none", NULL};
 static const char *const ocsp_words[] = {"no", "ask", "require", NULL};
@@ -311,6 +312,15 @@ static const struct config_option options[] = {
      "The algorithms of the Child SA, as for ike: aes256gcm, or aes256gcm-x25519 for a key "
      "exchange of its own with every rekey.",
      OTHER},
+    {SECTION_CHILD, "eesp", OPTION_WORD, false, false, "no", 0, 0, eesp_words,
+     "Carry packets by Enhanced ESP (draft-ietf-ipsecme-eesp) where the peer can: prefer offers it "
+     "and ESP in one, require never takes ESP. It has no assigned numbers yet, so both ends must "
+     "know of each other. The algorithms are the AEADs of esp.",
+     CHILD(eesp)},
+    {SECTION_CHILD, "eesp-sub-sas", OPTION_BOOL, false, false, "no", 0, 0, NULL,
+     "With eesp: keys and sequence numbers for each of up to 64 Sub SAs, made as the peer uses "
+     "them.",
+     CHILD(eesp_sub_sas)},
     {SECTION_CHILD, "mode", OPTION_WORD, false, false, "tunnel", 0, 0, mode_words,
      "How packets are carried.", CHILD(mode)},
     {SECTION_CHILD, "rekey", OPTION_TIME, false, false, "1h", 10 * SECOND, 30 * DAY, NULL,

@@ -266,7 +266,8 @@ static int run_ike(struct parent *p)
 	keep[n++] = start.route_v6;
 	keep[n++] = p->process.sink.journal;
 	for (size_t i = 0; i < p->sockets.n; i++) {
-		if (p->sockets.s[i].kind != NET_ESP && p->sockets.s[i].kind != NET_TCP)
+		if (p->sockets.s[i].kind != NET_ESP && p->sockets.s[i].kind != NET_EESP &&
+		    p->sockets.s[i].kind != NET_TCP)
 			keep[n++] = p->sockets.s[i].fd;
 	}
 	close_others(keep, n);

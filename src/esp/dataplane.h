@@ -42,9 +42,11 @@ struct dataplane_child {
 	uint32_t spi_out;
 	enum esp_mode mode;
 	struct path outer;
-	bool udp_encap;   /* RFC 3948; else IP protocol 50 */
+	bool udp_encap;   /* RFC 3948; else IP protocol 50, or EESP's */
 	bool follow_peer; /* the peer is behind NAT: move with its authentic packets (RFC 7296 2.23)
 			   */
+	bool eesp;        /* EESP by these terms, else ESP; with an SSKDF the keys are root keys */
+	struct eesp_terms eesp_in, eesp_out;
 	struct protect_suite suite;
 	bool esn; /* 64-bit sequence numbers, half of them sent (RFC 4303 2.2.1) */
 	struct protect_keys in;

@@ -63,9 +63,11 @@ uint32_t child_new_spi(struct ike *ike)
 {
 	uint32_t spi;
 
-	do
+	do {
 		ike_random(ike, &spi, sizeof(spi));
-	while (spi < 256 || child_find(ike, spi) != NULL); /* RFC 4303 2.1 */
+		/* The first bit tells EESP from ESP on port 4500 (draft-ietf-ipsecme-eesp 6). */
+		spi &= 0x7fffffff;
+	} while (spi < 256 || child_find(ike, spi) != NULL); /* RFC 4303 2.1 */
 	return spi;
 }
 
@@ -100,6 +102,7 @@ static enum err plane_install(struct ike *ike, const struct child_sa *c,
 {
 	const struct ike_sa *sa = c->sa;
 	const struct ike_child_config *cfg = child_config(c);
+	const bool eesp = d->suite.eesp;
 	struct path outer;
 	bool encap;
 
@@ -126,8 +129,21 @@ static enum err plane_install(struct ike *ike, const struct child_sa *c,
 	    .remote = c->remote,
 	    .n_remote = c->n_remote,
 	    .activate = activate,
+	    .eesp = eesp,
 	};
 
+	if (eesp) {
+		p.eesp_in = (struct eesp_terms){
+		    .mode = d->mode,
+		    .numbers = d->suite.esn,
+		    .sskdf = d->suite.sskdf,
+		    .sub_sa = {true, CHILD_SUB_SA_MOST},
+		    .over_ipv6 = outer.remote.addr.family == 6,
+		};
+		p.eesp_out = p.eesp_in;
+		p.eesp_out.sub_sa = d->sub_sa;
+		p.eesp_out.crypt_offset = d->crypt_offset;
+	}
 	limits_set(cfg, d, &p);
 	return ike->cb.plane->child_install(ike->cb.plane_ctx, &p);
 }
@@ -199,8 +215,8 @@ enum err child_install(struct ike *ike, struct ike_sa *sa, const struct child_dr
 
 	if (c == NULL)
 		return ERR_NO_MEMORY;
-	enum err e = child_keys_derive(ike->crypto, sa->suite.prf, ike_keys_d(&sa->keys),
-				       &d->suite.protect, secrets, nonce_i, nonce_r, &keys);
+	enum err e = child_keys_derive(ike->crypto, sa->suite.prf, ike_keys_d(&sa->keys), &d->suite,
+				       secrets, nonce_i, nonce_r, &keys);
 	if (e == ERR_NONE)
 		e = plane_install(ike, c, d, &keys, we_initiate, activate);
 	child_keys_erase(&keys);

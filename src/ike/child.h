@@ -42,10 +42,19 @@ struct child_draft {
 	uint16_t index; /* which child of the configuration */
 	uint32_t spi_in, spi_out;
 	struct ike_suite suite;
+	struct eesp_limit sub_sa, crypt_offset; /* that the peer stated */
 	enum esp_mode mode;
 	struct selector local[CHILD_SELECTORS_MAX], remote[CHILD_SELECTORS_MAX];
 	size_t n_local, n_remote;
 };
+
+#define CHILD_SUB_SA_MOST 63 /* the highest Sub SA ID that we take */
+
+/* PROTOCOL_ESP or PROTOCOL_EESP, as Deletes and notifies name it. */
+static inline uint8_t child_protocol(const struct child_sa *c)
+{
+	return c->suite.eesp ? PROTOCOL_EESP : PROTOCOL_ESP;
+}
 
 static inline const struct ike_child_config *child_config(const struct child_sa *c)
 {

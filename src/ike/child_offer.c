@@ -61,6 +61,15 @@ static struct bytes spi_octets(uint32_t spi, uint8_t octets[4])
 	return bytes_of(octets, 4);
 }
 
+/* What we take of Sub SAs. Crypt Offset is not announced, so that nobody may use it. */
+static void limits_write(struct message *m, bool sub_sas)
+{
+	static const uint8_t most[2] = {CHILD_SUB_SA_MOST >> 8, CHILD_SUB_SA_MOST & 0xff};
+
+	if (sub_sas)
+		message_notify(m, NOTIFY_EESP_MAX_SUB_SA_ID, BYTES_OF(most));
+}
+
 void child_offer_write(struct ike_sa *sa, struct message *m, const struct child_draft *d,
 		       const struct child_offer *o)
 {
@@ -71,8 +80,40 @@ void child_offer_write(struct ike_sa *sa, struct message *m, const struct child_
 	ike_offer_write(message_payload_begin(m, PAYLOAD_SA), &sa->config->children[d->index].esp,
 			spi_octets(d->spi_in, spi), o->with_ke);
 	message_payload_end(m);
+	limits_write(m, ike_suites_have_sskdf(&sa->config->children[d->index].esp));
 	nonce_and_ke_write(m, o);
 	ts_payloads_write(m, d, true);
+}
+
+static void limit_take(struct eesp_limit *l, uint16_t most)
+{
+	if (!l->stated || most < l->most)
+		*l = (struct eesp_limit){true, most};
+}
+
+/* The peer's limits. A broken one must not be read as none (draft-ietf-ipsecme-eesp-ikev2 3.5). */
+static enum err limits_read(const struct payloads *ps, struct child_draft *d)
+{
+	struct notify_part n;
+
+	d->sub_sa = d->crypt_offset = (struct eesp_limit){0};
+	if (!d->suite.eesp)
+		return ERR_NONE;
+	for (const struct payload *p = NULL; (p = payloads_next(ps, PAYLOAD_NOTIFY, p)) != NULL;) {
+		/* 3.5, 3.6: both MUST be 0, and the notify is ignored if they are not. */
+		if (notify_parse(p->body, &n, NULL) || n.protocol != 0 || n.spi.n != 0)
+			continue;
+		struct reader r = reader_of(n.data);
+		if (n.type == NOTIFY_EESP_MAX_SUB_SA_ID)
+			limit_take(&d->sub_sa, reader_u16(&r));
+		else if (n.type == NOTIFY_EESP_MAX_CRYPT_OFFSET)
+			limit_take(&d->crypt_offset, reader_u8(&r));
+		else
+			continue;
+		if (!reader_done(&r))
+			return ERR_SYNTAX;
+	}
+	return ERR_NONE;
 }
 
 static uint32_t choice_spi(const struct ike_choice *c)
@@ -152,6 +193,10 @@ enum err child_answer_read(struct ike_sa *sa, const struct payloads *ps, struct 
 	*reason = "its SPI is not four octets of 256 or more";
 	if (d->spi_out < 256)
 		return ERR_SYNTAX; /* N31, RFC 4303 2.1 */
+	*reason = "a limit of EESP is malformed";
+	e = limits_read(ps, d);
+	if (e)
+		return e;
 	/* RFC 7296 1.3.1: without the notify the responder declines transport mode. */
 	*reason = "the peer declines transport mode";
 	if (d->mode == ESP_MODE_TRANSPORT && !payloads_notify(ps, NOTIFY_USE_TRANSPORT_MODE, &n))
@@ -280,6 +325,11 @@ enum err child_request_read(struct ike *ike, struct ike_sa *sa, const struct pay
 		e = ERR_NOT_FOUND;
 	} else {
 		e = child_suite_choose(ike, sa, p->body, q);
+		if (e == ERR_NONE && limits_read(ps, &q->draft)) {
+			q->notify = NOTIFY_INVALID_SYNTAX;
+			snprintf(q->why, sizeof(q->why), "a limit of EESP is malformed");
+			e = ERR_SYNTAX;
+		}
 	}
 	mem_free(ts);
 	mem_free(n);
@@ -298,6 +348,7 @@ void child_answer_write(struct message *m, const struct child_request *q,
 	ike_choice_write(message_payload_begin(m, PAYLOAD_SA), &q->choice,
 			 spi_octets(q->draft.spi_in, spi));
 	message_payload_end(m);
+	limits_write(m, q->draft.suite.sskdf != SSKDF_NONE);
 	nonce_and_ke_write(m, o);
 	ts_payloads_write(m, &q->draft, false);
 }

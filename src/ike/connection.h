@@ -127,7 +127,9 @@ struct ike_child_config {
 	size_t n_local;
 	struct selector *remote;
 	size_t n_remote;
-	struct ike_suites esp;
+	struct ike_suites esp; /* with those of EESP where it is wanted */
+	enum ike_eesp eesp;
+	bool eesp_sub_sas; /* offer and take Sub SAs */
 	uint64_t rekey_time;
 	uint64_t rekey_octets;
 	uint64_t rekey_packets;

@@ -83,9 +83,11 @@ static void create_send(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 		    .ke = c->ke,
 		    .ke_value = bytes_of(c->ke_value, c->ke == NULL ? 0 : c->ke->init_len),
 		};
+		const struct child_sa *old = child_find(ike, t->child_spi);
 		/* RFC 7296 1.3.3: the SPI that we receive with. */
 		if (t->kind == TASK_CHILD_REKEY)
-			message_notify_spi(&m, PROTOCOL_ESP, t->child_spi, NOTIFY_REKEY_SA);
+			message_notify_spi(&m, old != NULL ? child_protocol(old) : PROTOCOL_ESP,
+					   t->child_spi, NOTIFY_REKEY_SA);
 		child_draft_start(sa, &c->draft, t->child_index, c->child_spi);
 		child_offer_write(sa, &m, &c->draft, &o);
 	}

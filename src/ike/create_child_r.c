@@ -449,7 +449,7 @@ static bool rekey_fits(struct ike *ike, struct ike_sa *sa, const struct notify_p
 	}
 	if (c == NULL) {
 		sa_log(ike, sa, LOG_INFO, "the peer rekeys a Child SA that is not there");
-		sa_respond_notify(ike, sa, EXCHANGE_CREATE_CHILD_SA, PROTOCOL_ESP, n->spi,
+		sa_respond_notify(ike, sa, EXCHANGE_CREATE_CHILD_SA, n->protocol, n->spi,
 				  NOTIFY_CHILD_SA_NOT_FOUND, (struct bytes){0});
 		return false;
 	}

@@ -67,6 +67,7 @@ void sa_delete(struct ike *ike, struct ike_sa *sa, const char *reason)
 
 void info_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 {
+	const struct child_sa *c = child_find(ike, t->child_spi);
 	struct message m;
 	struct writer *w;
 
@@ -76,7 +77,8 @@ void info_start(struct ike *ike, struct ike_sa *sa, struct ike_task *t)
 		if (t->kind == TASK_IKE_DELETE)
 			delete_write_ike(w);
 		else
-			delete_write_child(w, PROTOCOL_ESP, &t->child_spi, 1);
+			delete_write_child(w, c != NULL ? child_protocol(c) : PROTOCOL_ESP,
+					   &t->child_spi, 1);
 		message_payload_end(&m);
 	}
 	ext_write(ike, sa, AT_INFO_REQUEST, &m);
@@ -131,8 +133,8 @@ static void delete_children(struct ike *ike, struct ike_sa *sa, const struct del
 		child_remove(ike, c, "the peer deleted it");
 	}
 	if (n > 0) {
-		delete_write_child(message_payload_begin(answer, PAYLOAD_DELETE), PROTOCOL_ESP,
-				   ours, n);
+		delete_write_child(message_payload_begin(answer, PAYLOAD_DELETE), d->protocol, ours,
+				   n);
 		message_payload_end(answer);
 	}
 	if (lost && sa->conn != NULL)
@@ -169,7 +171,7 @@ void info_request(struct ike *ike, struct ike_sa *sa)
 			continue;
 		if (d.protocol == PROTOCOL_IKE)
 			dead = true;
-		else if (d.protocol == PROTOCOL_ESP)
+		else if (d.protocol == PROTOCOL_ESP || d.protocol == PROTOCOL_EESP)
 			delete_children(ike, sa, &d, &m);
 	}
 	ext_read(ike, sa, AT_INFO_REQUEST, ps);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/ikev2_numbers.h"
 #include "base/mem.h"
 
 #define NONCE_KEY_LEN 8 /* of each nonce, for a PRF of fixed key length (RFC 7296 2.14) */
@@ -153,12 +154,14 @@ enum err ike_keys_from_ppk(struct crypto *c, const struct ike_suite *suite, cons
 }
 
 enum err child_keys_derive(struct crypto *c, const struct prf_desc *p, struct bytes sk_d,
-			   const struct protect_suite *suite, struct ke_secrets secrets,
+			   const struct ike_suite *suite, struct ke_secrets secrets,
 			   struct bytes nonce_i, struct bytes nonce_r, struct child_keys *out)
 {
 	const struct bytes parts[] = {secrets.first, nonce_i, nonce_r, secrets.more};
-	size_t encr = encr_keymat_len(suite->encr, suite->key_bits);
-	size_t integ = suite->integ != NULL ? suite->integ->key_len : 0;
+	const struct protect_suite *s = &suite->protect;
+	const struct sskdf_desc *sub = suite->sskdf != SSKDF_NONE ? sskdf_find(suite->sskdf) : NULL;
+	size_t encr = sub != NULL ? sub->root_len : encr_keymat_len(s->encr, s->key_bits);
+	size_t integ = s->integ != NULL ? s->integ->key_len : 0;
 	size_t one = encr + integ;
 	enum err e;
 

@@ -79,16 +79,17 @@ enum err ike_keys_from_ppk(struct crypto *c, const struct ike_suite *suite, cons
 
 /* A Child SA's keys; the spans point into the block, so that it must not be copied. */
 struct child_keys {
-	uint8_t block[2 * (ENCR_KEY_MAX + INTEG_KEY_MAX)];
+	uint8_t block[2 * (ENCR_KEY_MAX + INTEG_KEY_MAX)]; /* or two root keys of Sub SAs */
 	struct protect_keys from_initiator; /* of the exchange that made the Child SA */
 	struct protect_keys from_responder;
 };
 
 /* KEYMAT = prf+(SK_d, [SK(0) |] Ni | Nr [| SK(1) ...]); without a key exchange of its own no
  * secret. The keys of what the exchange's initiator sends come first, encryption before integrity
- * (RFC 7296 2.17). */
+ * (RFC 7296 2.17). With an SSKDF of EESP each direction gets a root key in their place
+ * (draft-ietf-ipsecme-eesp-ikev2 4). */
 enum err child_keys_derive(struct crypto *c, const struct prf_desc *p, struct bytes sk_d,
-			   const struct protect_suite *suite, struct ke_secrets secrets,
+			   const struct ike_suite *suite, struct ke_secrets secrets,
 			   struct bytes nonce_i, struct bytes nonce_r, struct child_keys *out);
 void child_keys_erase(struct child_keys *keys);
 

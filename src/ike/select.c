@@ -6,16 +6,25 @@
 #include "base/ikev2_numbers.h"
 #include "wire/sa.h"
 
-#define TYPES       (TRANSFORM_ADDKE7 + 1) /* that can be matched: 1..12 */
+#define SLOT_SSKDF  (TRANSFORM_ADDKE7 + 1)
+#define TYPES       (SLOT_SSKDF + 1) /* that can be matched: 1..12, and SSKDF */
 #define NOT_CHOSEN  IKE_TRANSFORMS_MAX
 #define SHOWN_MAX   4 /* proposals of the peer's that an explanation lists */
-#define TYPE_BIT(t) (UINT32_C(1) << (t))
+#define TYPE_BIT(t) (UINT32_C(1) << slot(t))
+
+/* A place of its own for each type that we know, 0 for the others: SSKDF has a number far off. */
+static uint8_t slot(uint8_t type)
+{
+	if (type == TRANSFORM_SSKDF)
+		return SLOT_SSKDF;
+	return type <= TRANSFORM_ADDKE7 ? type : 0;
+}
 
 /* The types in the order in which people write and compare them. */
 static const uint8_t type_order[] = {
-    TRANSFORM_ENCR,   TRANSFORM_INTEG,  TRANSFORM_PRF,    TRANSFORM_KE,
-    TRANSFORM_ADDKE1, TRANSFORM_ADDKE2, TRANSFORM_ADDKE3, TRANSFORM_ADDKE4,
-    TRANSFORM_ADDKE5, TRANSFORM_ADDKE6, TRANSFORM_ADDKE7, TRANSFORM_SN,
+    TRANSFORM_ENCR,   TRANSFORM_INTEG,  TRANSFORM_PRF,    TRANSFORM_KE,     TRANSFORM_ADDKE1,
+    TRANSFORM_ADDKE2, TRANSFORM_ADDKE3, TRANSFORM_ADDKE4, TRANSFORM_ADDKE5, TRANSFORM_ADDKE6,
+    TRANSFORM_ADDKE7, TRANSFORM_SSKDF,  TRANSFORM_SN,
 };
 
 #define N_ORDER sizeof(type_order)
@@ -39,7 +48,8 @@ static bool is_addke(uint8_t type)
 /* A type whose transform 0 is NONE: having it is as good as not having the type at all. */
 static bool has_none(uint8_t type)
 {
-	return type == TRANSFORM_INTEG || type == TRANSFORM_KE || is_addke(type);
+	return type == TRANSFORM_INTEG || type == TRANSFORM_KE || type == TRANSFORM_SSKDF ||
+	       is_addke(type);
 }
 
 /* The types that count: RFC 7296 1.2 keeps the key exchange out of IKE_AUTH. */
@@ -92,7 +102,8 @@ static void match_transform(struct match *m, const struct ike_proposal *ours,
 
 	if (!counts(terms, t->type))
 		return;
-	if (t->type == 0 || t->type >= TYPES || (is_addke(t->type) && !terms->with_addke)) {
+	if (slot(t->type) == 0 || (t->type == TRANSFORM_SSKDF && ours->protocol != PROTOCOL_EESP) ||
+	    (is_addke(t->type) && !terms->with_addke)) {
 		/* RFC 7296 3.3.6: an unknown transform type makes the proposal unacceptable. */
 		m->strange = t->type;
 		return;
@@ -102,7 +113,7 @@ static void match_transform(struct match *m, const struct ike_proposal *ours,
 		m->none_types |= TYPE_BIT(t->type);
 	if (!is_ours(ours, terms, t, &at))
 		return;
-	best = &m->at[t->type];
+	best = &m->at[slot(t->type)];
 	if (is_addke(t->type))
 		m->fits[t->type - TRANSFORM_ADDKE1] |= UINT32_C(1) << at;
 	if (t->type == TRANSFORM_KE && t->id == terms->ke_sent)
@@ -122,7 +133,7 @@ static bool settle_type(struct match *m, const struct ike_proposal *ours, uint32
 
 	m->none_types &= ~TYPE_BIT(type);
 	if ((wanted & TYPE_BIT(type)) == 0) {
-		m->at[type] = NOT_CHOSEN;
+		m->at[slot(type)] = NOT_CHOSEN;
 		if ((m->seen & TYPE_BIT(type)) == 0)
 			return true;
 		if (none_seen)
@@ -130,11 +141,11 @@ static bool settle_type(struct match *m, const struct ike_proposal *ours, uint32
 		return none_seen;
 	}
 	if ((m->seen & TYPE_BIT(type)) == 0)
-		m->at[type] = has_none(type) ? find(ours, type, 0, 0) : NOT_CHOSEN;
-	else if (m->at[type] != NOT_CHOSEN && ours->transforms[m->at[type]].id == 0 &&
+		m->at[slot(type)] = has_none(type) ? find(ours, type, 0, 0) : NOT_CHOSEN;
+	else if (m->at[slot(type)] != NOT_CHOSEN && ours->transforms[m->at[slot(type)]].id == 0 &&
 		 has_none(type))
 		m->none_types |= TYPE_BIT(type);
-	return m->at[type] != NOT_CHOSEN;
+	return m->at[slot(type)] != NOT_CHOSEN;
 }
 
 /* No method twice among the additional ones (RFC 9370 2.2.2): the first choice in the order of our
@@ -200,13 +211,13 @@ static bool fill_suite(struct ike_suite *s, const struct ike_proposal *ours,
 {
 	unsigned next;
 
-	*s = (struct ike_suite){0};
+	*s = (struct ike_suite){.eesp = ours->protocol == PROTOCOL_EESP};
 	for (size_t i = 0; i < N_ORDER; i++) {
 		const struct ike_transform *t;
 
-		if (at[type_order[i]] == NOT_CHOSEN)
+		if (at[slot(type_order[i])] == NOT_CHOSEN)
 			continue;
-		t = &ours->transforms[at[type_order[i]]];
+		t = &ours->transforms[at[slot(type_order[i])]];
 		switch (t->type) {
 		case TRANSFORM_ENCR:
 			s->protect.encr = encr_find(t->id);
@@ -222,7 +233,10 @@ static bool fill_suite(struct ike_suite *s, const struct ike_proposal *ours,
 			s->ke = ke_find(t->id);
 			break;
 		case TRANSFORM_SN:
-			s->esn = t->id == SN_64_PARTIAL;
+			s->esn = t->id == SN_64_PARTIAL || t->id == SN_64_FULL;
+			break;
+		case TRANSFORM_SSKDF:
+			s->sskdf = t->id;
 			break;
 		default:
 			s->addke[t->type - TRANSFORM_ADDKE1] = t->id;
@@ -268,7 +282,7 @@ enum err ike_select(const struct ike_suites *ours, const struct ike_terms *terms
 		bool found = false;
 
 		while (sa_proposal_next(&r, &theirs)) {
-			if (theirs.protocol != terms->protocol ||
+			if (theirs.protocol != ours->proposals[i].protocol ||
 			    !match_proposal(&m, &ours->proposals[i], terms, &theirs) ||
 			    !take_choice(&choice, &ours->proposals[i], terms, &theirs, &m))
 				continue;
@@ -310,7 +324,10 @@ void ike_choice_write(struct writer *w, const struct ike_choice *c, struct bytes
 		sa_write_transform(&s, TRANSFORM_KE, suite->ke->id, 0);
 	write_none(&s, c, TRANSFORM_KE);
 	if (c->protocol != PROTOCOL_IKE)
-		sa_write_transform(&s, TRANSFORM_SN, suite->esn ? SN_64_PARTIAL : SN_32, 0);
+		sa_write_transform(&s, TRANSFORM_SN, ike_suite_numbers(suite), 0);
+	if (suite->sskdf != SSKDF_NONE)
+		sa_write_transform(&s, TRANSFORM_SSKDF, suite->sskdf, 0);
+	write_none(&s, c, TRANSFORM_SSKDF);
 	for (unsigned i = 0; i < IKE_ADDKE_MAX; i++) {
 		const uint8_t type = (uint8_t)(TRANSFORM_ADDKE1 + i);
 		if (suite->addke[i] != KE_NONE)
@@ -334,13 +351,13 @@ static enum err check_transform(struct match *m, const struct ike_proposal *ours
 {
 	uint8_t at;
 
-	if (t->type == 0 || t->type >= TYPES)
+	if (slot(t->type) == 0)
 		return refuse(reason, "SA: the answer has a transform type that was not offered");
 	if ((m->seen & TYPE_BIT(t->type)) != 0)
 		return refuse(reason, "SA: the answer has two transforms of one type");
 	m->seen |= TYPE_BIT(t->type);
 	if (counts(terms, t->type) && is_ours(ours, terms, t, &at)) {
-		m->at[t->type] = at;
+		m->at[slot(t->type)] = at;
 		return ERR_NONE;
 	}
 	/* NONE where the type was not offered says the same as leaving it out. */
@@ -366,7 +383,7 @@ enum err ike_check_answer(const struct ike_suites *ours, const struct ike_terms 
 		return e;
 	/* RFC 7296 2.7, 3.3.1: one proposal, with the number that it had in the offer. */
 	if (!sa_proposal_next(&pr, &theirs) || theirs.number == 0 || theirs.number > ours->n ||
-	    theirs.protocol != terms->protocol)
+	    theirs.protocol != ours->proposals[theirs.number - 1].protocol)
 		return refuse(reason, "SA: the answer is no proposal that was offered");
 	p = &ours->proposals[theirs.number - 1];
 	wanted = our_types(p, terms);
@@ -440,6 +457,8 @@ static const char *type_word(uint8_t type)
 		return "key exchange";
 	case TRANSFORM_SN:
 		return "sequence numbers";
+	case TRANSFORM_SSKDF:
+		return "Sub SA keys";
 	default:
 		return "additional key exchange";
 	}
@@ -510,7 +529,8 @@ static void read_offer(const struct ike_suites *ours, const struct ike_terms *te
 	while (sa_proposal_next(&r, &theirs)) {
 		struct ike_proposal p;
 
-		if (theirs.protocol != terms->protocol)
+		if (theirs.protocol != terms->protocol &&
+		    !(terms->protocol == PROTOCOL_ESP && theirs.protocol == PROTOCOL_EESP))
 			continue;
 		read_for_people(&p, &theirs, terms);
 		if (shown++ < SHOWN_MAX) {
@@ -520,6 +540,8 @@ static void read_offer(const struct ike_suites *ours, const struct ike_terms *te
 		for (size_t i = 0; i < ours->n; i++) {
 			struct match m;
 
+			if (ours->proposals[i].protocol != theirs.protocol)
+				continue;
 			(void)match_proposal(&m, &ours->proposals[i], terms, &theirs);
 			if (!near->any || m.good > near->m.good)
 				*near = (struct nearest){true, m, theirs, &ours->proposals[i]};

@@ -24,7 +24,7 @@
 
 /* What the SA payload is in. */
 struct ike_terms {
-	uint8_t protocol;   /* PROTOCOL_IKE or PROTOCOL_ESP */
+	uint8_t protocol;   /* PROTOCOL_IKE, or PROTOCOL_ESP for ESP and EESP: what we offer says */
 	size_t ike_spi_len; /* of IKE proposals: 0 in IKE_SA_INIT, 8 in a rekey */
 	bool with_ke;       /* false in IKE_AUTH: KE transforms play no part (RFC 7296 1.2) */
 	uint16_t ke_sent;   /* method of the initiator's KE payload; KE_NONE: there is none */

@@ -330,7 +330,7 @@ static enum err parse_item(const struct parsing *ps, uint8_t protocol, struct by
 	struct ike_proposal *p;
 	size_t shortest = IKE_ADDKE_MAX; /* of the chains: how many additional ones it has */
 
-	if (ps->out->n == IKE_PROPOSALS_MAX)
+	if (ps->out->n == IKE_PROPOSALS_WRITTEN_MAX)
 		return fail(ps, item, "more than 8 proposals");
 	p = &ps->out->proposals[ps->out->n];
 	*p = (struct ike_proposal){.protocol = protocol};
@@ -414,6 +414,8 @@ static void append_transform(char *buf, size_t cap, const struct ike_transform *
 
 	if (t->type == TRANSFORM_SN && t->id <= SN_64_PARTIAL)
 		append(buf, cap, t->id == SN_64_PARTIAL ? "esn" : "noesn");
+	else if (t->type == TRANSFORM_SN && t->id == SN_64_FULL)
+		append(buf, cap, "eesp");
 	else if (t->id == 0 && t->type != TRANSFORM_ENCR && t->type != TRANSFORM_PRF)
 		append(buf, cap, "none");
 	else
@@ -425,7 +427,8 @@ const char *ike_proposal_format(const struct ike_proposal *p, char buf[IKE_SUITE
 	static const uint8_t order[] = {
 	    TRANSFORM_ENCR,   TRANSFORM_INTEG,  TRANSFORM_PRF,    TRANSFORM_KE,
 	    TRANSFORM_ADDKE1, TRANSFORM_ADDKE2, TRANSFORM_ADDKE3, TRANSFORM_ADDKE4,
-	    TRANSFORM_ADDKE5, TRANSFORM_ADDKE6, TRANSFORM_ADDKE7, TRANSFORM_SN,
+	    TRANSFORM_ADDKE5, TRANSFORM_ADDKE6, TRANSFORM_ADDKE7, TRANSFORM_SSKDF,
+	    TRANSFORM_SN,
 	};
 	bool first = true;
 
@@ -444,6 +447,13 @@ const char *ike_proposal_format(const struct ike_proposal *p, char buf[IKE_SUITE
 		}
 	}
 	return buf;
+}
+
+uint16_t ike_suite_numbers(const struct ike_suite *s)
+{
+	if (s->eesp)
+		return s->esn ? SN_64_FULL : SN_NONE;
+	return s->esn ? SN_64_PARTIAL : SN_32;
 }
 
 const char *ike_suite_format(const struct ike_suite *s, char buf[IKE_SUITE_TEXT_MAX])
@@ -465,9 +475,10 @@ const char *ike_suite_format(const struct ike_suite *s, char buf[IKE_SUITE_TEXT_
 		if (s->addke[i] != KE_NONE)
 			p.transforms[p.n++] =
 			    (struct ike_transform){(uint8_t)(TRANSFORM_ADDKE1 + i), s->addke[i], 0};
+	if (s->sskdf != SSKDF_NONE)
+		p.transforms[p.n++] = (struct ike_transform){TRANSFORM_SSKDF, s->sskdf, 0};
 	if (s->prf == NULL)
-		p.transforms[p.n++] =
-		    (struct ike_transform){TRANSFORM_SN, s->esn ? SN_64_PARTIAL : SN_32, 0};
+		p.transforms[p.n++] = (struct ike_transform){TRANSFORM_SN, ike_suite_numbers(s), 0};
 	return ike_proposal_format(&p, buf);
 }
 
@@ -488,6 +499,55 @@ const struct ke_desc *ike_suite_addke(const struct ike_suite *s, unsigned i, uns
 			return ke_find(s->addke[i]);
 		}
 	return NULL;
+}
+
+/* The proposal as one of EESP: the numbers are 64 bits, all of them sent, and there is an SSKDF or
+ * none (draft-ietf-ipsecme-eesp-ikev2 3.2). */
+static bool eesp_of(struct ike_proposal *out, const struct ike_proposal *p, bool sub_sas)
+{
+	static const uint16_t sskdfs[] = {SSKDF_HKDF_SHA2_256, SSKDF_HKDF_SHA2_512};
+
+	*out = (struct ike_proposal){.protocol = PROTOCOL_EESP};
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->transforms[i].type == TRANSFORM_INTEG)
+			return false;
+		if (p->transforms[i].type != TRANSFORM_SN)
+			out->transforms[out->n++] = p->transforms[i];
+	}
+	if (out->n + 3U > IKE_TRANSFORMS_MAX)
+		return false;
+	for (size_t i = 0; i < sizeof(sskdfs) / sizeof(sskdfs[0]) && sub_sas; i++)
+		out->transforms[out->n++] = (struct ike_transform){TRANSFORM_SSKDF, sskdfs[i], 0};
+	out->transforms[out->n++] = (struct ike_transform){TRANSFORM_SN, SN_64_FULL, 0};
+	return true;
+}
+
+bool ike_suites_add_eesp(struct ike_suites *s, enum ike_eesp policy, bool sub_sas)
+{
+	const struct ike_suites esp = *s;
+
+	if (policy == IKE_EESP_NO)
+		return true;
+	s->n = 0;
+	for (size_t i = 0; i < esp.n && sub_sas; i++)
+		s->n += eesp_of(&s->proposals[s->n], &esp.proposals[i], true);
+	for (size_t i = 0; i < esp.n; i++)
+		s->n += eesp_of(&s->proposals[s->n], &esp.proposals[i], false);
+	if (s->n == 0) {
+		*s = esp;
+		return false;
+	}
+	for (size_t i = 0; i < esp.n && policy != IKE_EESP_REQUIRE; i++)
+		s->proposals[s->n++] = esp.proposals[i];
+	return true;
+}
+
+bool ike_suites_have_sskdf(const struct ike_suites *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (has_type(&s->proposals[i], TRANSFORM_SSKDF))
+			return true;
+	return false;
 }
 
 bool ike_suites_have_addke(const struct ike_suites *s)
@@ -519,7 +579,8 @@ bool ike_suites_allow(const struct ike_suites *ours, const struct ike_suite *s)
 
 	for (size_t i = 0; i < ours->n; i++) {
 		const struct ike_proposal *q = &ours->proposals[i];
-		if (proposal_has(q, TRANSFORM_ENCR, p->encr->id, bits) &&
+		if ((q->protocol == PROTOCOL_EESP) == s->eesp &&
+		    proposal_has(q, TRANSFORM_ENCR, p->encr->id, bits) &&
 		    (p->integ == NULL || proposal_has(q, TRANSFORM_INTEG, p->integ->id, 0)) &&
 		    (s->prf == NULL || proposal_has(q, TRANSFORM_PRF, s->prf->id, 0)) &&
 		    (s->ke == NULL || proposal_has(q, TRANSFORM_KE, s->ke->id, 0)) &&

@@ -8,11 +8,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/ikev2_numbers.h"
 #include "net/datagram.h"
 #include "net/tcp.h"
 
 #define BUFFER_DEFAULT (4 * 1024 * 1024)
 #define IPPROTO_ESP_50 50
+
+static bool is_raw(enum net_socket_kind kind)
+{
+	return kind == NET_ESP || kind == NET_EESP;
+}
+
+static int protocol_of(enum net_socket_kind kind)
+{
+	if (kind == NET_EESP)
+		return IP_PROTOCOL_EESP;
+	return kind == NET_ESP ? IPPROTO_ESP_50 : IPPROTO_UDP;
+}
 
 static enum err set_int(int fd, int level, int option, int value)
 {
@@ -45,7 +58,7 @@ static enum err set_family_options(int fd, uint8_t family, enum net_socket_kind 
 	}
 	int discover = carries_esp ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT;
 	/* A raw socket of IPv6 has no IPv4 side, and Linux refuses the option there. */
-	if (kind != NET_ESP && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != ERR_NONE)
+	if (!is_raw(kind) && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != ERR_NONE)
 		return ERR_IO;
 	if (set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) != ERR_NONE ||
 	    set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) != ERR_NONE ||
@@ -62,8 +75,8 @@ static const char *what_text(enum net_socket_kind kind, const struct endpoint *l
 	    addr_is_any(&local->addr)
 		? (local->addr.family == 4 ? "any IPv4 address" : "any IPv6 address")
 		: addr_format(&local->addr, address);
-	if (kind == NET_ESP)
-		snprintf(buf, cap, "IP protocol 50 on %s", where);
+	if (is_raw(kind))
+		snprintf(buf, cap, "IP protocol %d on %s", protocol_of(kind), where);
 	else
 		snprintf(buf, cap, "%s port %u on %s", kind == NET_TCP ? "TCP" : "UDP", local->port,
 			 where);
@@ -102,8 +115,8 @@ static enum err open_one(struct net_socket *s, enum net_socket_kind kind,
 			 char reason[NET_REASON_MAX])
 {
 	int domain = local->addr.family == 4 ? AF_INET : AF_INET6;
-	int type = (kind == NET_ESP ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int protocol = kind == NET_ESP ? IPPROTO_ESP_50 : IPPROTO_UDP;
+	int type = (is_raw(kind) ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int protocol = protocol_of(kind);
 	int mark = (int)(o->mark != 0 ? o->mark : NET_MARK_DEFAULT);
 	struct sockaddr_storage ss;
 	const char *step = "socket";
@@ -123,7 +136,7 @@ static enum err open_one(struct net_socket *s, enum net_socket_kind kind,
 		(void)set_int(fd, SOL_UDP, UDP_GRO, 1);
 	step = "bind";
 	struct endpoint at = *local;
-	if (kind == NET_ESP)
+	if (is_raw(kind))
 		at.port = 0;
 	if (bind(fd, (struct sockaddr *)&ss, sockaddr_of_endpoint(&ss, &at)) != 0)
 		goto failed;
@@ -160,14 +173,15 @@ static enum err open_address(struct net_sockets *set, const struct addr *a,
 	    [NET_IKE] = {*a, o->ike_port != 0 ? o->ike_port : 500},
 	    [NET_NATT] = {*a, o->natt_port != 0 ? o->natt_port : 4500},
 	    [NET_ESP] = {*a, 0},
+	    [NET_EESP] = {*a, 0},
 	    [NET_TCP] = {*a, o->tcp_port},
 	};
 	for (enum net_socket_kind k = NET_IKE; k <= NET_TCP; k++) {
-		if ((k == NET_ESP && o->no_esp) || (k == NET_TCP && o->tcp_port == 0))
+		if ((is_raw(k) && o->no_esp) || (k == NET_TCP && o->tcp_port == 0))
 			continue;
 		if (set->n == NET_SOCKETS_MAX) {
 			snprintf(reason, NET_REASON_MAX, "at most %d local addresses can be served",
-				 NET_SOCKETS_MAX / 4);
+				 NET_SOCKETS_MAX / 5);
 			errno = E2BIG;
 			return ERR_LIMIT;
 		}

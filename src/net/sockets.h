@@ -15,20 +15,21 @@
 #define NET_MARK_DEFAULT                                                                           \
 	0x504fU /* on all we send: keeps it off our own routes (plane/routes.h)                    \
 		 */
-#define NET_SOCKETS_MAX 96
+#define NET_SOCKETS_MAX 120
 #define NET_REASON_MAX  256
 
 enum net_socket_kind {
 	NET_IKE,  /* UDP 500: IKE alone (RFC 7296 2) */
 	NET_NATT, /* UDP 4500: IKE behind the non-ESP marker, and ESP (RFC 3948) */
 	NET_ESP,  /* IP protocol 50, raw */
+	NET_EESP, /* the IP protocol of EESP, raw (draft-ietf-ipsecme-eesp 2.1) */
 	NET_TCP,  /* TCP 4500, listening: IKE and ESP in streams (RFC 9329; net/tcp.h) */
 };
 
 struct net_socket {
 	int fd;
 	enum net_socket_kind kind;
-	struct endpoint bound; /* 0.0.0.0 or :: when bound to any; port 0 for NET_ESP */
+	struct endpoint bound; /* 0.0.0.0 or :: when bound to any; port 0 for the raw ones */
 };
 
 /* A plain value: each process has its copy, with its own descriptors. */
@@ -50,10 +51,10 @@ struct net_options {
 };
 
 /* Opens all or none. Sockets: non-blocking, close-on-exec, SO_MARK, packet information, TOS of what
- * arrives, IPV6_V6ONLY. NET_IKE lets the kernel fragment; NET_NATT and NET_ESP set "don't fragment"
- * and take ICMP errors (IP_RECVERR); NET_NATT has UDP_GRO, so only plane/ reads it. A missing IPv6
- * is no error when no address was given. Otherwise ERR_IO (errno stays) and reason holds a
- * sentence, such as "UDP port 500 on 10.99.0.1 is in use by another process". */
+ * arrives, IPV6_V6ONLY. NET_IKE lets the kernel fragment; NET_NATT and the raw ones set "don't
+ * fragment" and take ICMP errors (IP_RECVERR); NET_NATT has UDP_GRO, so only plane/ reads it. A
+ * missing IPv6 is no error when no address was given. Otherwise ERR_IO (errno stays) and reason
+ * holds a sentence, such as "UDP port 500 on 10.99.0.1 is in use by another process". */
 enum err net_sockets_open(struct net_sockets *set, const struct net_options *options,
 			  char reason[NET_REASON_MAX]);
 void net_sockets_close(struct net_sockets *set);

@@ -146,6 +146,55 @@ static void get_policy(struct reader *r, struct control_message *m)
 		reader_fail(r);
 }
 
+/* Octets of each direction's key: the cipher's, or a root key of Sub SAs. */
+static size_t encr_len(const struct dataplane_child *c)
+{
+	const struct sskdf_desc *d = c->eesp ? sskdf_find(c->eesp_in.sskdf) : NULL;
+
+	return d != NULL ? d->root_len : encr_keymat_len(c->suite.encr, c->suite.key_bits);
+}
+
+static void put_limit(struct writer *w, const struct eesp_limit *l)
+{
+	put_bool(w, l->stated);
+	writer_u16(w, l->most);
+}
+
+static struct eesp_limit get_limit(struct reader *r)
+{
+	struct eesp_limit l;
+	l.stated = get_bool(r);
+	l.most = reader_u16(r);
+	return l;
+}
+
+static void put_terms(struct writer *w, const struct eesp_terms *t)
+{
+	writer_u8(w, (uint8_t)t->mode);
+	put_bool(w, t->numbers);
+	writer_u16(w, t->sskdf);
+	put_limit(w, &t->sub_sa);
+	put_limit(w, &t->crypt_offset);
+	writer_u8(w, t->clear);
+	put_bool(w, t->over_ipv6);
+	put_bool(w, t->iv_not_in_aad);
+}
+
+static struct eesp_terms get_terms(struct reader *r)
+{
+	struct eesp_terms t = {.mode = get_mode(r)};
+	t.numbers = get_bool(r);
+	t.sskdf = reader_u16(r);
+	t.sub_sa = get_limit(r);
+	t.crypt_offset = get_limit(r);
+	t.clear = reader_u8(r);
+	t.over_ipv6 = get_bool(r);
+	t.iv_not_in_aad = get_bool(r);
+	if ((t.sskdf != 0 && sskdf_find(t.sskdf) == NULL) || t.clear > EESP_CRYPT_OFFSET_MAX)
+		reader_fail(r);
+	return t;
+}
+
 static void put_keys(struct writer *w, const struct protect_suite *s,
 		     const struct dataplane_child *c, bool with_keys)
 {
@@ -165,7 +214,7 @@ static void put_keys(struct writer *w, const struct protect_suite *s,
 	if (s->encr == NULL || !encr_takes_bits(s->encr, s->key_bits))
 		w->bad = true;
 	for (size_t i = 0; i < 2 && !w->bad; i++) {
-		if (keys[i]->encr.n != encr_keymat_len(s->encr, s->key_bits) ||
+		if (keys[i]->encr.n != encr_len(c) ||
 		    keys[i]->integ.n != (s->integ != NULL ? s->integ->key_len : 0U))
 			w->bad = true;
 	}
@@ -181,14 +230,14 @@ static void get_keys(struct reader *r, struct dataplane_child *c)
 	bool has_integ = get_bool(r);
 	uint16_t integ = reader_u16(r);
 	s->integ = has_integ ? integ_find(integ) : NULL;
-	if (s->encr == NULL || !s->encr->in_esp || !encr_takes_bits(s->encr, s->key_bits) ||
-	    (has_integ && s->integ == NULL)) {
+	if (s->encr == NULL || !(c->eesp ? encr_is_aead(s->encr) : s->encr->in_esp) ||
+	    !encr_takes_bits(s->encr, s->key_bits) || (has_integ && s->integ == NULL)) {
 		reader_fail(r);
 		return;
 	}
 	struct protect_keys *keys[] = {&c->in, &c->out};
 	for (size_t i = 0; i < 2; i++) {
-		keys[i]->encr = reader_take(r, encr_keymat_len(s->encr, s->key_bits));
+		keys[i]->encr = reader_take(r, encr_len(c));
 		keys[i]->integ = reader_take(r, s->integ != NULL ? s->integ->key_len : 0);
 	}
 }
@@ -216,6 +265,11 @@ void control_put_child(struct writer *w, const struct dataplane_child *c, uint64
 	writer_u64(w, c->hard_packets);
 	writer_u64(w, c->soft_octets);
 	writer_u64(w, c->hard_octets);
+	put_bool(w, c->eesp);
+	if (c->eesp) {
+		put_terms(w, &c->eesp_in);
+		put_terms(w, &c->eesp_out);
+	}
 	put_selectors(w, c->local, c->n_local);
 	put_selectors(w, c->remote, c->n_remote);
 	put_keys(w, &c->suite, c, with_keys);
@@ -246,6 +300,13 @@ static void get_child(struct reader *r, struct control_message *m)
 	c->hard_packets = reader_u64(r);
 	c->soft_octets = reader_u64(r);
 	c->hard_octets = reader_u64(r);
+	c->eesp = get_bool(r);
+	if (c->eesp) {
+		c->eesp_in = get_terms(r);
+		c->eesp_out = get_terms(r);
+		if (c->eesp_in.sskdf != c->eesp_out.sskdf)
+			reader_fail(r);
+	}
 	c->local = m->local;
 	c->n_local = get_selectors(r, m->local);
 	c->remote = m->remote;

@@ -47,7 +47,7 @@ static void follow(struct plane *p, struct spd_child *c, const struct plane_item
 	}
 	if (!c->follow_peer || c->outer.stream != 0 || !c->udp_encap || it->from.port == 0)
 		return;
-	if (it->p.seq != esp_sa_sequence(c->in) || endpoint_equal(&it->from, &c->outer.remote))
+	if (!esp_sa_newest(c->in, &it->p) || endpoint_equal(&it->from, &c->outer.remote))
 		return;
 	struct dataplane_event e = {.type = DATAPLANE_PEER_MOVED,
 				    .policy = c->policy,
@@ -144,8 +144,12 @@ bool plane_take_esp(struct plane *p, const uint8_t *esp, size_t n, const struct 
 {
 	struct reader r = reader_of(bytes_of(esp, n));
 	uint32_t spi = reader_u32(&r);
+	/* EESP has its first bit set, and our SPIs of ESP have not (draft-ietf-ipsecme-eesp 6). */
+	bool eesp = reader_ok(&r) && eesp_has_marker(*esp);
+	if (eesp)
+		spi = reader_u32(&r);
 	struct spd_child *c = reader_ok(&r) ? spd_child_by_spi(&p->spd, spi) : NULL;
-	if (c == NULL) {
+	if (c == NULL || c->eesp != eesp) {
 		drop(p, NULL, reader_ok(&r) ? PACKET_NO_SA : PACKET_TOO_SHORT);
 		return false;
 	}
@@ -216,7 +220,7 @@ static void take_message(struct plane *p, struct plane_socket *s, struct msghdr 
 		drop(p, NULL, PACKET_TOO_BIG);
 		return;
 	}
-	if (s->s.kind == NET_ESP) {
+	if (s->s.kind == NET_ESP || s->s.kind == NET_EESP) {
 		p->stats.in_packets++;
 		take_raw(p, s, bytes_of(at, n), &path.remote, info.tos);
 		return;

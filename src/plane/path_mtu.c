@@ -47,6 +47,17 @@ static bool sent_lately(const struct spd_child *c, struct bytes sent)
 	struct reader r = reader_of(sent);
 	uint32_t spi = reader_u32(&r);
 	uint32_t seq = reader_u32(&r);
+	if (c->eesp) {
+		/* The SPI comes second, and the number after the options (draft-ietf-ipsecme-eesp
+		 * 2.2.1, 2.3); of Sub SAs each has its own, so there the SPI has to do. */
+		struct eesp_base base;
+		if (eesp_base_read(sent, &base) != PACKET_OK || base.spi != c->spi_out)
+			return false;
+		reader_take(&r, base.opt_len);
+		seq = (uint32_t)reader_u64(&r);
+		return reader_ok(&r) && (base.session_id != 0 ||
+					 (uint32_t)esp_sa_sequence(c->out) - seq < RECENT_PACKETS);
+	}
 	if (!reader_ok(&r) || spi != c->spi_out)
 		return false;
 	return (uint32_t)esp_sa_sequence(c->out) - seq < RECENT_PACKETS;

@@ -316,7 +316,7 @@ static enum err read_control(struct plane *p)
 
 struct plane_socket *plane_socket_for(struct plane *p, const struct spd_child *c)
 {
-	enum net_socket_kind kind = c->udp_encap ? NET_NATT : NET_ESP;
+	enum net_socket_kind kind = c->udp_encap ? NET_NATT : c->eesp ? NET_EESP : NET_ESP;
 	uint8_t family = c->outer.remote.addr.family;
 	struct plane_socket *any = NULL;
 	for (size_t i = 0; i < p->n_sockets; i++) {

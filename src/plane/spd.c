@@ -204,11 +204,13 @@ static enum err make_sas(struct spd_child *made, const struct dataplane_child *c
 				   .esn = c->esn,
 				   .replay_window = c->replay_window,
 				   .hard_packets = c->hard_packets,
-				   .hard_octets = c->hard_octets};
+				   .hard_octets = c->hard_octets,
+				   .eesp = c->eesp ? &c->eesp_in : NULL};
 	struct esp_sa_params out = in;
 	out.spi = c->spi_out;
 	out.keys = c->out;
 	out.replay_window = 0;
+	out.eesp = c->eesp ? &c->eesp_out : NULL;
 	enum err e = esp_sa_new_inbound(&made->in, &in);
 	if (e == ERR_NONE)
 		e = esp_sa_new_outbound(&made->out, &out);
@@ -222,6 +224,7 @@ static void fill_child(struct spd_child *made, const struct dataplane_child *c)
 	made->spi_in = c->spi_in;
 	made->spi_out = c->spi_out;
 	made->mode = c->mode;
+	made->eesp = c->eesp;
 	made->outer = c->outer;
 	made->udp_encap = c->udp_encap;
 	made->follow_peer = c->follow_peer;

@@ -46,6 +46,7 @@ struct spd_child {
 	enum esp_mode mode;
 	struct path outer;
 	bool udp_encap, follow_peer, copy_dscp, ecn, active;
+	bool eesp; /* else ESP */
 	bool told_soft, told_hard, told_first;
 	enum esp_df df;
 	struct esp_sa *in, *out;         /* owned */

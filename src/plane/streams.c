@@ -106,7 +106,7 @@ void plane_streams_send(struct plane *p, struct spd_child *c, struct packet *con
 void plane_streams_follow(struct plane *p, struct spd_child *c, const struct plane_item *it)
 {
 	if (c->outer.stream == 0 || it->stream == c->outer.stream ||
-	    (it->stream & STREAM_OURS) != 0 || it->p.seq != esp_sa_sequence(c->in))
+	    (it->stream & STREAM_OURS) != 0 || !esp_sa_newest(c->in, &it->p))
 		return;
 	(void)tcp_path(p->tcp, it->stream, &c->outer);
 }

@@ -161,6 +161,11 @@ void nonce_write(struct writer *w, struct bytes nonce)
 	writer_bytes(w, nonce);
 }
 
+static bool is_child_protocol(uint8_t protocol)
+{
+	return protocol == PROTOCOL_AH || protocol == PROTOCOL_ESP || protocol == PROTOCOL_EESP;
+}
+
 enum err notify_parse(struct bytes body, struct notify_part *out, const char **reason)
 {
 	struct reader r = reader_of(body);
@@ -174,9 +179,9 @@ enum err notify_parse(struct bytes body, struct notify_part *out, const char **r
 	if (!reader_ok(&r))
 		return wire_syntax(reason, "Notify: the SPI runs over the payload");
 	out->data = reader_rest(&r);
-	/* RFC 7296 3.10: four octets for AH and ESP, or none where no SA is meant. */
-	if ((out->protocol == PROTOCOL_AH || out->protocol == PROTOCOL_ESP) && spi_len != 0 &&
-	    spi_len != CHILD_SPI_LEN)
+	/* RFC 7296 3.10: four octets for AH and ESP, or none where no SA is meant; and for EESP
+	 * (draft-ietf-ipsecme-eesp-ikev2 3). */
+	if (is_child_protocol(out->protocol) && spi_len != 0 && spi_len != CHILD_SPI_LEN)
 		return wire_syntax(reason, "Notify: the SPI of AH or ESP is not 4 octets");
 	return ERR_NONE;
 }
@@ -214,8 +219,7 @@ enum err delete_parse(struct bytes body, struct delete_part *out, const char **r
 	/* RFC 7296 3.11: 0 for IKE, whose SPIs are in the header, 4 for AH and ESP. */
 	if (out->protocol == PROTOCOL_IKE && out->spi_len != 0)
 		return wire_syntax(reason, "Delete: an SPI with the IKE SA");
-	if ((out->protocol == PROTOCOL_AH || out->protocol == PROTOCOL_ESP) &&
-	    out->spi_len != CHILD_SPI_LEN)
+	if (is_child_protocol(out->protocol) && out->spi_len != CHILD_SPI_LEN)
 		return wire_syntax(reason, "Delete: the SPIs of AH or ESP are not 4 octets");
 	if ((size_t)out->spi_len * out->count != out->spis.n)
 		return wire_syntax(reason, "Delete: not as many SPIs as it says");

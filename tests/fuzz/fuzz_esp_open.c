@@ -1,7 +1,7 @@
-/* ESP packets as they arrive at a keyed SA. The first octet chooses a suite, the form of sequence
- * number, and whether the rest is a whole packet or the text of an authentic one (NULL encryption,
- * a right ICV), so that trailer, padding and inner headers are reached too. The packet lies in a
- * buffer of just its size. */
+/* ESP and EESP packets as they arrive at a keyed SA. The first octet chooses a suite, the form of
+ * sequence number, and whether the rest is a whole packet or the text of an authentic one (NULL
+ * encryption, a right ICV), so that trailer, padding and inner headers are reached too. The packet
+ * lies in a buffer of just its size. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +81,77 @@ static void look_inside(struct packet *p)
 	}
 }
 
+/* EESP: octet one of the rest chooses the terms; with an authentic packet the headers are the
+ * input's own, as far as they say what they must. */
+static struct eesp_terms terms_of(uint8_t choice)
+{
+	static const enum esp_mode modes[] = {ESP_MODE_TUNNEL, ESP_MODE_TRANSPORT, ESP_MODE_BEET,
+					      ESP_MODE_TUNNEL};
+
+	return (struct eesp_terms){
+	    .mode = modes[choice & 3],
+	    .numbers = (choice & 4) != 0,
+	    .sskdf = (choice & 8) != 0 ? SSKDF_HKDF_SHA2_256 : SSKDF_NONE,
+	    .sub_sa = {true, 3},
+	    .crypt_offset = {(choice & 16) != 0, 20},
+	    .iv_not_in_aad = (choice & 32) != 0,
+	};
+}
+
+/* Seals what follows the header as the input wants it, GMAC over all of it. */
+static void make_authentic_eesp(struct packet *p, const struct esp_sa_params *params)
+{
+	struct protect_context *c = protect_context_new(&params->suite, &params->keys);
+	const size_t options = p->data[1];
+	const size_t head = 8 + options + (params->eesp->numbers ? 8 : 0) + 8;
+
+	require(c != NULL);
+	if (head + 16 <= p->len) {
+		struct protect_unit u = {
+		    .aad = bytes_of(p->data, p->len - 16),
+		    .iv = bytes_of(p->data + head - 8, 8),
+		    .icv = p->data + p->len - 16,
+		};
+		require(protect_context_seal(c, &u) == ERR_NONE);
+	}
+	protect_context_free(c);
+}
+
+static void try_eesp(struct esp_engine *e, const uint8_t *data, size_t n)
+{
+	const uint8_t choice = data[0];
+	const bool authentic = (choice & 0x80) != 0;
+	struct eesp_terms terms = terms_of(choice & 0x3f);
+	struct esp_sa_params params = {
+	    .spi = SPI, .replay_window = 64, .eesp = &terms, .suite = {.key_bits = 256}};
+	uint8_t *buf = mem_new(n - 1 + 16);
+	struct packet p = {.buf = buf, .cap = n - 1 + 16, .data = buf, .len = n - 1 + 16};
+	struct packet *v = &p;
+	struct esp_sa *sa;
+
+	if (authentic)
+		terms.sskdf = SSKDF_NONE; /* whose key is at hand */
+	params.suite.encr = encr_find(authentic            ? ENCR_NULL_AUTH_AES_GMAC
+				      : (choice & 64) != 0 ? ENCR_AES_GCM_16
+							   : ENCR_AES_CCM_8);
+	params.keys.encr = bytes_of(
+	    key_octets, terms.sskdf != SSKDF_NONE ? 32 : encr_keymat_len(params.suite.encr, 256));
+	require(buf != NULL && esp_sa_new_inbound(&sa, &params) == ERR_NONE);
+	memcpy(buf, data + 1, n - 1);
+	if (n >= 9)
+		memcpy(buf + 4, "\x01\x02\x03\x04", 4);
+	if (authentic)
+		make_authentic_eesp(&p, &params);
+	if (esp_open(e, sa, &v, 1) == 1) {
+		require(authentic && p.len <= n);
+		look_inside(&p);
+	} else {
+		require(p.fate != PACKET_OK);
+	}
+	esp_sa_free(sa);
+	mem_free(buf);
+}
+
 static void try_open(struct esp_engine *e, uint8_t choice, const uint8_t *data, size_t n)
 {
 	bool esn = choice & 1, authentic = choice & 2;
@@ -123,6 +194,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	if (n == 0)
 		return 0;
-	try_open(engines[data[0] >> 7], data[0] & 0x7f, data + 1, n - 1);
+	if ((data[0] & 0x7f) == 0x7f && n > 1)
+		try_eesp(engines[data[0] >> 7], data + 1, n - 1);
+	else
+		try_open(engines[data[0] >> 7], data[0] & 0x7f, data + 1, n - 1);
 	return 0;
 }

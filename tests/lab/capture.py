@@ -60,7 +60,7 @@ Packet = collections.namedtuple("Packet", "time kind src dst sport dport length 
 
 def read_capture(path):
     """Packets of a capture file, each with its kind:
-    esp, ike-500, ike-4500, esp-4500, keepalive, arp, nd, mld, icmp-error (about ESP or
+    esp, eesp, ike-500, ike-4500, esp-4500, eesp-4500, keepalive, arp, nd, mld, icmp-error (about ESP or
     IKE), icmp, icmpv6, tcp, udp, ..."""
     with open(path, "rb") as f:
         data = f.read()
@@ -108,7 +108,7 @@ def read_frame(frame, ethernet, when):
 
 def read_transport(when, proto, src, dst, length, rest):
     sport = dport = 0
-    kind = {1: "icmp", 6: "tcp", 50: "esp", 51: "ah"}.get(proto, f"protocol-{proto}")
+    kind = {1: "icmp", 6: "tcp", 49: "eesp", 50: "esp", 51: "ah"}.get(proto, f"protocol-{proto}")
     if proto in (6, 17) and len(rest) >= 8:
         sport, dport = struct.unpack_from("!HH", rest)
     if proto == 17:
@@ -135,12 +135,14 @@ def udp_kind(sport, dport, payload):
     if 4500 in (sport, dport):
         if payload[:1] == b"\xff" and len(payload) == 1:
             return "keepalive"
-        return "ike-4500" if payload[:4] == b"\0\0\0\0" else "esp-4500"
+        if payload[:4] == b"\0\0\0\0":
+            return "ike-4500"
+        return "eesp-4500" if payload[:1] >= b"\x80" else "esp-4500"
     return "ike-500" if 500 in (sport, dport) else "udp"
 
 
 # What a link between two gateways may carry: IKE, ESP and what makes an Ethernet link work.
-PROTECTED = {"esp", "esp-4500", "fragment-50"}
+PROTECTED = {"esp", "esp-4500", "eesp", "eesp-4500", "fragment-50"}
 NOT_CLEAR = PROTECTED | {"ike-500", "ike-4500", "keepalive", "arp", "nd", "mld", "fragment-17",
                          "icmp-error"}
 

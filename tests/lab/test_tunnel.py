@@ -90,6 +90,43 @@ def ipv6_both(lab):
     protected(s, a, (s.a.host6, s.b.host6), "esp")
 
 
+EESP = dict(child_lines=["eesp = prefer", "eesp-sub-sas = yes"])
+
+
+def eesp(lab):
+    """Enhanced ESP as its own protocol, IPv4 outside, both families inside, through a rekey."""
+    s = sites(lab)
+    a, b = pair(lab, s, dict(local_ts=[s.a.net4, s.a.net6], remote_ts=[s.b.net4, s.b.net6]),
+                dict(local_ts=[s.b.net4, s.b.net6], remote_ts=[s.a.net4, s.a.net6]), **EESP)
+    protected(s, a, (s.a.host4, s.b.host4), "eesp")
+    wire = s.wire[0].capture(s.wire[1])
+    ping = s.a.lan.start_ping(s.b.host6, interval=0.005)
+    for who in (a, b):
+        rekey_child(who, a, b)
+    result = labs.end_ping(ping)
+    expect(result.sent - result.received <= 1, f"{result.received} of {result.sent} came back")
+    expect(not captures.kinds(wire.stop())["esp"], "there is ESP beside EESP")
+
+
+def eesp_over_ipv6(lab):
+    """The same in IPv6."""
+    s = sites(lab, outer=6)
+    a, _ = pair(lab, s, **EESP)
+    protected(s, a, (s.a.host4, s.b.host4), "eesp")
+
+
+def eesp_in_udp_or_esp(lab):
+    """In UDP with a peer that has EESP; ESP with one that has not."""
+    s = sites(lab)
+    a, b = pair(lab, s, dict(child_lines=["eesp = prefer"]), dict(child_lines=["eesp = require"]),
+                connection_lines=["encap = yes"])
+    protected(s, a, (s.a.host4, s.b.host4), "eesp-4500")
+    b.reconfigure(psk_config(s.b, s.a, connection_lines=["encap = yes"]))
+    b.cli("reload")
+    a.cli("down", "office")
+    protected(s, a, (s.a.host4, s.b.host4), "esp-4500")
+
+
 def several_selectors(lab):
     """One Child SA for an IPv4 and an IPv6 subnet."""
     s = sites(lab)
@@ -305,6 +342,7 @@ def every_verb_has_json(lab):
 if __name__ == "__main__":
     sys.exit(labs.main([
         first_tunnel, up_while_it_starts, esp_in_udp_on_request, ipv6_outside, ipv6_inside, ipv6_both,
+        eesp, eesp_over_ipv6, eesp_in_udp_or_esp,
         several_selectors, narrowed_selectors, start_on_traffic, rekeys_lose_nothing,
         rekeys_by_packets, rekeys_by_octets, down_drops_what_must_be_protected,
         down_takes_away_what_up_made, reload_changes_many_policies, too_big_is_told,

@@ -207,6 +207,9 @@ static void child_make(struct ike_child_config *c, const struct sim_child_wish *
 	c->local = selectors(w->local, &c->n_local);
 	c->remote = selectors(w->remote, &c->n_remote);
 	suites(&c->esp, PROTOCOL_ESP, w->esp);
+	c->eesp = w->eesp;
+	c->eesp_sub_sas = w->eesp_sub_sas;
+	(void)ike_suites_add_eesp(&c->esp, w->eesp, w->eesp_sub_sas);
 	c->rekey_time = w->rekey_time;
 	c->rekey_packets = w->rekey_packets;
 	c->replay_window = 64;

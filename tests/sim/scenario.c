@@ -311,6 +311,17 @@ static void childless_choose(struct scenario *sc)
 		*a = IKE_CHILDLESS_ALLOW;
 }
 
+/* EESP at one end, at both or at none: they always agree on something. */
+static void eesp_choose(struct scenario *sc)
+{
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < sc->wish[i].n_children; k++) {
+			struct sim_child_wish *c = &sc->wish[i].children[k];
+			c->eesp = rng_chance(&sc->rng, 500) ? IKE_EESP_PREFER : IKE_EESP_NO;
+			c->eesp_sub_sas = rng_chance(&sc->rng, 500);
+		}
+}
+
 static void wishes(struct scenario *sc)
 {
 	struct sim_wish *w = &sc->wish[0];
@@ -327,6 +338,7 @@ static void wishes(struct scenario *sc)
 		sc->wish[1].children[i].start = (enum ike_start)some(sc, 0, 2);
 	}
 	childless_choose(sc);
+	eesp_choose(sc);
 	if (rng_chance(&sc->rng, 150))
 		ppk_choose(sc);
 }

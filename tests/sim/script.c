@@ -219,6 +219,7 @@ int main(int argc, char **argv)
 	failures += run_all(scripts_big, n_scripts_big, only, trace);
 	failures += run_all(scripts_fetch, n_scripts_fetch, only, trace);
 	failures += run_all(scripts_streams, n_scripts_streams, only, trace);
+	failures += run_all(scripts_eesp, n_scripts_eesp, only, trace);
 	failures += run_all(scripts_childless, n_scripts_childless, only, trace);
 	failures += run_all(scripts_signatures, n_scripts_signatures, only, trace);
 	failures += run_all(scripts_exchanges, n_scripts_exchanges, only, trace);

@@ -42,6 +42,9 @@ extern const size_t n_scripts_bad;
 extern const struct script scripts_signatures[];
 extern const size_t n_scripts_signatures;
 
+extern const struct script scripts_eesp[];
+extern const size_t n_scripts_eesp;
+
 /* Peers A and B with the usual connection; A begins, when `start`. */
 void script_pair(struct sim *sim, bool start);
 /* The same until the tunnel is up. */

@@ -195,6 +195,8 @@ struct sim_child_wish {
 	enum ike_start start;
 	enum esp_mode mode;
 	const char *esp; /* suite words; NULL: the default */
+	enum ike_eesp eesp;
+	bool eesp_sub_sas;
 	uint32_t policy;
 	uint64_t rekey_time, rekey_packets;
 };

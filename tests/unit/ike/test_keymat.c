@@ -216,9 +216,8 @@ static void child_keys(void **state)
 	put(&seed, ni, sizeof(ni));
 	put(&seed, nr, sizeof(nr));
 	hmac_plus("SHA256", d, sizeof(d), &seed, all, sizeof(all));
-	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(d), &s.protect,
-					   (struct ke_secrets){0}, BYTES_OF(ni), BYTES_OF(nr),
-					   &keys),
+	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(d), &s, (struct ke_secrets){0},
+					   BYTES_OF(ni), BYTES_OF(nr), &keys),
 			 ERR_NONE);
 	assert_span(keys.from_initiator.encr, all, 16);
 	assert_span(keys.from_initiator.integ, all + 16, 32);
@@ -232,7 +231,7 @@ static void child_keys(void **state)
 	put(&seed, nr, sizeof(nr));
 	s = suite(ENCR_CHACHA20_POLY1305, 0, 0, PRF_HMAC_SHA2_512);
 	hmac_plus("SHA512", d, sizeof(d), &seed, all, 72);
-	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(d), &s.protect,
+	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(d), &s,
 					   (struct ke_secrets){BYTES_OF(secret), {0}}, BYTES_OF(ni),
 					   BYTES_OF(nr), &keys),
 			 ERR_NONE);

@@ -222,11 +222,11 @@ static void in_place_of_sk_d(void **state)
 	assert_int_equal(ike_skeyseed_rekey(crypto, s.prf, BYTES_OF(ni), without, &v, two),
 			 ERR_NONE);
 	assert_memory_equal(one, two, 32);
-	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(nr), &s.protect, with,
-					   BYTES_OF(ni), BYTES_OF(nr), &a),
+	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(nr), &s, with, BYTES_OF(ni),
+					   BYTES_OF(nr), &a),
 			 ERR_NONE);
-	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(ni), &s.protect, without,
-					   BYTES_OF(ni), BYTES_OF(nr), &b),
+	assert_int_equal(child_keys_derive(crypto, s.prf, BYTES_OF(ni), &s, without, BYTES_OF(ni),
+					   BYTES_OF(nr), &b),
 			 ERR_NONE);
 	assert_memory_equal(a.block, b.block, 2 * 36); /* both directions, salt included */
 }
