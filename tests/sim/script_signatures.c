@@ -143,33 +143,46 @@ static const char *const words[][2] = {
     {"mldsa44", "ml-dsa-44"},
     {"mldsa65", "ml-dsa-65"},
     {"mldsa87", "ml-dsa-87"},
-    {"mldsa44-ed25519", "mldsa44-ed25519"},
-    {"mldsa65-ecdsa-p256", "mldsa65-ecdsa-p256"},
-    {"mldsa87-ed448", "mldsa87-ed448"},
     {"slhdsa-sha2-128s", "slh-dsa-sha2-128s"},
     {"slhdsa-sha2-192f", "slh-dsa-sha2-192f"},
     {"slhdsa-sha2-256f", "slh-dsa-sha2-256f"},
     {"slhdsa-shake-128f", "slh-dsa-shake-128f"},
 };
 
+static const char *const composites[][2] = {
+    {"mldsa44-ed25519", "mldsa44-ed25519"},
+    {"mldsa65-ecdsa-p256", "mldsa65-ecdsa-p256"},
+    {"mldsa87-ed448", "mldsa87-ed448"},
+};
+
 /* A, and then B, as initiator and responder with each. */
-static void each_kind(struct sim *sim)
+static void each_of(struct sim *sim, const char *const (*words_of)[2], size_t n)
 {
 	begin(sim, HYBRID, IKE_TRANSPORT_UDP);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !sim->failed; i++) {
+	for (size_t i = 0; i < n && !sim->failed; i++) {
 		struct ike_local_auth *a = &A(sim)->conns[0]->local_auth;
 		struct ike_credential first = a->credentials[0];
 
-		has(sim, A(sim), words[i][0], true);
+		has(sim, A(sim), words_of[i][0], true);
 		a->credentials[0] = a->credentials[a->n_credentials - 1];
 		a->credentials[a->n_credentials - 1] = first;
 		up(sim, A(sim));
-		expect_by(sim, words[i][1]);
+		expect_by(sim, words_of[i][1]);
 		down(sim, A(sim));
 		up(sim, B(sim));
-		expect_by(sim, words[i][1]);
+		expect_by(sim, words_of[i][1]);
 		down(sim, B(sim));
 	}
+}
+
+static void each_kind(struct sim *sim)
+{
+	each_of(sim, words, sizeof(words) / sizeof(words[0]));
+}
+
+static void each_composite(struct sim *sim)
+{
+	each_of(sim, composites, sizeof(composites) / sizeof(composites[0]));
 }
 
 /* --- The choice ------------------------------------------------------------------------------ */
@@ -426,6 +439,7 @@ static void no_signature(struct sim *sim)
 
 const struct script scripts_signatures[] = {
     {"signatures-of-each-kind", each_kind},
+    {"signatures-of-composites", each_composite},
     {"signature-announced-in-intermediate", pq_where_the_peer_announces_it},
     {"signature-announced-in-sa-init", pq_announced_in_ike_sa_init},
     {"signature-that-the-peer-announces", the_one_that_the_peer_announces},
