@@ -13,6 +13,7 @@ class Tunnel:
     local: types.SimpleNamespace
     remote: types.SimpleNamespace
     auth: str              # psk, or the kind of certificate (certs.py); "ecdsa+mldsa65": two
+                           # (run_interop.py has the words after a dash)
     ike: str
     esp: str
     local_ts: list
@@ -21,6 +22,7 @@ class Tunnel:
     psk: str = "correct horse battery staple"
     raw_esp: bool = True
     fragmentation: bool = True
+    rfc7427: bool = True  # False: strongSwan knows the old methods of AUTH only
     childless: str = "allow"  # or prefer: the IKE SA comes up without a Child SA (RFC 6023)
     ppk: str = "never"  # or allow, required, unknown: allow, but each end has one of its own
     downgrade_prevention: str = "yes"  # what Postern demands; strongSwan 6.1 does not know it

@@ -55,10 +55,13 @@ SUITES = {
 # IKE_SA_INIT is whenever it is large. childless: the initiator begins without a Child SA (RFC 6023).
 # ppk: both ends have a PPK (RFC 8784) by this policy; "unknown": they have different ones, and may do
 # without.
+# After a dash in auth: chain, each end's certificate is by an intermediate CA that the other does not
+# know. old: strongSwan does not know RFC 7427.
 # both: only `make interop` runs it, in both roles.
 Scenario = collections.namedtuple("Scenario",
-                                  "name auth suite outer inner nat udp mtu whole childless both ppk",
-                                  defaults=(4, 4, "", False, 1500, False, False, False, "never"))
+                                  "name auth suite outer inner nat udp mtu whole childless both ppk old",
+                                  defaults=(4, 4, "", False, 1500, False, False, False, "never",
+                                            False))
 SCENARIOS = [
     Scenario("psk-gcm256", "psk", "gcm256"),
     Scenario("psk-gcm128", "psk", "gcm128"),
@@ -69,6 +72,8 @@ SCENARIOS = [
     Scenario("ed25519", "ed25519", "chacha"),
     # Postern has an ML-DSA certificate too, and strongSwan, which does not know it, gets the other.
     Scenario("ecdsa-beside-mldsa", "ecdsa+mldsa65", "gcm256", both=True),
+    Scenario("ecdsa-chain", "ecdsa-chain", "gcm256", both=True),
+    Scenario("old-ecdsa", "ecdsa", "gcm256", both=True, old=True),
     Scenario("udp", "psk", "gcm128", udp=True),
     Scenario("nat-initiator", "psk", "gcm128", nat="a"),
     Scenario("nat-responder", "ecdsa", "gcm128", nat="b"),
@@ -112,7 +117,10 @@ def certificates(kind):
         return None
     if kind not in made_certs:
         first, _, better = kind.partition("+")
-        made_certs[kind] = certs.make(cert_folder, first, list(sites.IDS.values()))
+        first, _, way = first.partition("-")
+        folder = os.path.join(cert_folder, way)
+        make = certs.chains if way == "chain" else certs.make
+        made_certs[kind] = make(folder, first, list(sites.IDS.values()))
         if better:
             made_certs[kind]["better"] = certs.make(cert_folder, better, list(sites.IDS.values()))
     return made_certs[kind]
@@ -126,7 +134,7 @@ def peers(lab, s, scenario, initiator, responder):
         yield KINDS[kind](lab, Tunnel(here, there, scenario.auth, suite.ike, suite.esp,
                                       [getattr(here, net)], [getattr(there, net)], made,
                                       raw_esp=not (scenario.udp or scenario.nat),
-                                      fragmentation=not scenario.whole,
+                                      fragmentation=not scenario.whole, rfc7427=not scenario.old,
                                       childless=childless if scenario.childless else "allow",
                                       ppk=scenario.ppk))
 

@@ -66,7 +66,11 @@ class StrongSwan(Peer):
             os.makedirs(os.path.join(self.folder, "swanctl", sub), exist_ok=True)
         if t.auth != "psk":
             cert, key = t.certs[t.local.id]
-            self.lab.file(f"{self.name}/swanctl/x509/own.pem", cert)
+            end = "-----END CERTIFICATE-----\n"
+            own, *above = (part + end for part in cert.split(end)[:-1])
+            self.lab.file(f"{self.name}/swanctl/x509/own.pem", own)
+            for number, ca in enumerate(above):
+                self.lab.file(f"{self.name}/swanctl/x509ca/above{number}.pem", ca)
             self.lab.file(f"{self.name}/swanctl/private/own.key", key, 0o600)
             self.lab.file(f"{self.name}/swanctl/x509ca/ca.pem", t.certs["ca"])
 
@@ -93,6 +97,7 @@ charon-systemd {{
         }}
     }}
     retransmit_timeout = 2.0
+    signature_authentication = {'yes' if self.tunnel.rfc7427 else 'no'}
     plugins {{
         kernel-libipsec {{
             raw_esp = {raw}

@@ -50,6 +50,25 @@ def leaf(folder, kind, identity, validity=("-days", "30")):
     return read(pem), read(key)
 
 
+def chains(folder, kind, identities):
+    """As make(), but each certificate is by an intermediate CA of its own, whose certificate follows it
+    in the PEM: who knows the CA alone has to be sent it."""
+    made = {"ca": authority(folder, kind)}
+    for identity in identities:
+        below = os.path.join(folder, f"below-{identity}")
+        os.makedirs(below, exist_ok=True)
+        pem, key = (os.path.join(below, f"{kind}-ca.{e}") for e in ("pem", "key"))
+        openssl("req", "-x509", "-noenc", "-newkey", *KINDS[kind], "-keyout", key, "-out", pem,
+                "-CA", os.path.join(folder, f"{kind}-ca.pem"),
+                "-CAkey", os.path.join(folder, f"{kind}-ca.key"), "-days", "30",
+                "-subj", f"/O=Example/CN=CA for {identity}",
+                "-addext", "basicConstraints=critical,CA:TRUE,pathlen:0",
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        cert, private = leaf(below, kind, identity)
+        made[identity] = cert + read(pem), private
+    return made
+
+
 EXPIRED = ("-not_before", "20200101000000Z", "-not_after", "20210101000000Z")
 
 
