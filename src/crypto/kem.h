@@ -1,6 +1,6 @@
 /* Long-term keys of KEMs, for authentication (draft-wang-ipsecme-kem-auth-ikev2). The key exchange
  * of IKE has fresh ones of its own (ke.h): a key of this sort is never used there, nor one of
- * those here. */
+ * those here (M7). */
 #ifndef POSTERN_CRYPTO_KEM_H
 #define POSTERN_CRYPTO_KEM_H
 

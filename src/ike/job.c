@@ -462,7 +462,8 @@ static enum err verify(struct ike_job *job, struct crypto *c, int64_t wall_time)
 }
 
 /* For a connection that the peer may be of. Lists that are missing are not fetched here: the peer
- * has not shown yet that the key is its own. */
+ * has not shown yet that the key is its own. What stands above that key signs, by the ordinary
+ * policy (M9). */
 static enum err kem_chain(struct ike_job *job, struct ike_connection *c, struct peer_check *check)
 {
 	struct ike_connection *only = job->connection;

@@ -11,8 +11,11 @@
 
 #include "base/ikev2_numbers.h"
 #include "base/mem.h"
+#include "crypto/kem.h"
+#include "crypto/openssl.h"
 #include "ike/ext/kem_auth_ecert.h"
 #include "ike/ext/kem_auth_keys.h"
+#include "ike/job.h"
 
 static struct crypto *crypto;
 static size_t held;
@@ -231,6 +234,68 @@ static void a_short_ecert_has_no_structure(void **state)
 	assert_false(ka_ecert_fits(&s.protect, BYTES_OF(octets), &big, &reason));
 }
 
+/* Writes the request, runs it in the keys process, and brings the answer back. */
+static enum err ask_keys(struct ike_job *job, const struct keystore *keys)
+{
+	uint8_t buf[4096];
+	struct writer w = writer_of(buf, sizeof(buf));
+	struct ike_job *there = NULL;
+	enum err e;
+
+	assert_true(ike_job_needs_keys(job));
+	assert_int_equal(ike_job_write_request(job, &w), ERR_NONE);
+	for (size_t n = 0; n < w.n; n++)
+		assert_int_equal(ike_job_read_request(&there, bytes_of(buf, n)), ERR_SYNTAX);
+	assert_int_equal(ike_job_read_request(&there, writer_bytes_so_far(&w)), ERR_NONE);
+	ike_job_run(there, crypto, keys, 0);
+	w = writer_of(buf, sizeof(buf));
+	assert_int_equal(ike_job_write_answer(there, &w), ERR_NONE);
+	ike_job_free(there);
+	e = ike_job_read_answer(job, writer_bytes_so_far(&w));
+	return e != ERR_NONE ? e : job->result;
+}
+
+/* A KEM's private key stays where it is; the secret comes back. */
+static void decapsulation_in_two_processes(void **state)
+{
+	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ML-KEM-768");
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
+	unsigned char *der = NULL;
+	const int n = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+	struct private_key *key = NULL;
+	struct public_key *public = NULL;
+	struct keystore *keys = keystore_new();
+	struct ike_job *job = ike_job_new(IKE_JOB_KEM_DECAPSULATE);
+	const uint8_t seed[KE_SEED_LEN] = {1};
+	const char *reason;
+	uint8_t secret[32];
+
+	(void)state;
+	assert_int_equal(private_key_parse(&key, bytes_of(der, (size_t)n), &reason), ERR_NONE);
+	assert_int_equal(private_key_public(key, &public), ERR_NONE);
+	job->serial = 77;
+	job->ke = key_type_kem(KEY_ML_KEM_768);
+	job->key = mem_text("kem.key");
+	job->octets_len = job->ke->resp_len;
+	job->octets = mem_new(job->octets_len);
+	assert_int_equal(kem_encapsulate(public, seed, job->octets, secret), ERR_NONE);
+	assert_int_equal(ask_keys(job, keys), ERR_NOT_FOUND);
+	assert_non_null(strstr(job->reason, "there is no private key"));
+	assert_int_equal(keystore_add_key(keys, "kem.key", key), ERR_NONE);
+	assert_int_equal(ask_keys(job, keys), ERR_NONE);
+	assert_int_equal(job->data_len, sizeof(secret));
+	assert_memory_equal(job->data, secret, sizeof(secret));
+	/* An answer of another size is none. */
+	job->ke = ke_find(KE_FRODOKEM_976_SHAKE);
+	assert_int_equal(ask_keys(job, keys), ERR_SYNTAX);
+	ike_job_free(job);
+	keystore_free(keys);
+	public_key_free(public);
+	OPENSSL_free(der);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	EVP_PKEY_free(pkey);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -260,6 +325,7 @@ int main(void)
 	    cmocka_unit_test(ecert_comes_back),
 	    cmocka_unit_test(a_changed_ecert_is_refused),
 	    cmocka_unit_test(a_short_ecert_has_no_structure),
+	    cmocka_unit_test(decapsulation_in_two_processes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
