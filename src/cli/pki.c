@@ -30,6 +30,8 @@ static const struct verb {
      "Take a certificate back, and write the revocation list anew.", "ird"},
     {"crl", 0, 0, pki_crl, "[--days N]", "Write the revocation list anew, before its time is over.",
      "id"},
+    {"ocsp", 1, 1, pki_ocsp, "[--days N] NAME | SERIAL",
+     "Sign an OCSP response about a certificate, for its owner to bring along.", "id"},
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

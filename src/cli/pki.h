@@ -32,6 +32,11 @@ int pki_issue(const struct pki_options *o);
 int pki_show(const struct pki_options *o);
 int pki_revoke(const struct pki_options *o);
 int pki_crl(const struct pki_options *o);
+int pki_ocsp(const struct pki_options *o);
+
+/* A name for files that no shell and no path takes for anything else. */
+#define PKI_FILE_NAME_MAX 96
+void pki_file_name(const char *name, char out[PKI_FILE_NAME_MAX]);
 
 /* argv[0] is "pki". */
 int pki_main(int argc, char **argv, bool json);

@@ -182,10 +182,10 @@ int pki_init(const struct pki_options *o)
 struct order {
 	struct identity *names[NAMES_MAX]; /* owned */
 	size_t n_names;
-	struct issue_key *key;    /* owned */
-	struct certificate *cert; /* owned */
-	char file[96];            /* what its files are called, without their ends */
-	char path[PATH_MAX];      /* the folder that they are laid down in */
+	struct issue_key *key;        /* owned */
+	struct certificate *cert;     /* owned */
+	char file[PKI_FILE_NAME_MAX]; /* what its files are called, without their ends */
+	char path[PATH_MAX];          /* the folder that they are laid down in */
 };
 
 static void order_clear(struct order *r)
@@ -196,12 +196,11 @@ static void order_clear(struct order *r)
 	certificate_free(r->cert);
 }
 
-/* A name for files that no shell and no path takes for anything else. */
-static void file_name_of(const char *name, char out[96])
+void pki_file_name(const char *name, char out[PKI_FILE_NAME_MAX])
 {
 	size_t n = 0;
 
-	for (; *name != '\0' && n < 95; name++) {
+	for (; *name != '\0' && n < PKI_FILE_NAME_MAX - 1; name++) {
 		bool plain = (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') ||
 			     (*name >= '0' && *name <= '9') || strchr("@_+-.", *name) != NULL;
 
@@ -235,7 +234,7 @@ static bool read_names(struct order *r, const struct pki_options *o)
 			return false;
 		}
 	}
-	file_name_of(o->words[0], r->file);
+	pki_file_name(o->words[0], r->file);
 	if (o->out != NULL)
 		return snprintf(r->path, sizeof(r->path), "%s", o->out) < (int)sizeof(r->path);
 	return snprintf(r->path, sizeof(r->path), "%s/%s", o->dir, r->file) < (int)sizeof(r->path);

@@ -1,13 +1,17 @@
-/* postern pki revoke, crl. */
+/* postern pki revoke, crl, ocsp. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/client.h"
 #include "cli/pki.h"
 #include "pki/issue.h"
 
-#define CRL_DAYS 30
+#define CRL_DAYS  30
+#define OCSP_DAYS 7
+
+#define FILE_MAX 131072
 
 static bool write_list(struct authority *a, const struct pki_options *o)
 {
@@ -99,6 +103,91 @@ int pki_crl(const struct pki_options *o)
 	ok = write_list(&a, o);
 	if (ok)
 		tell(&a, o, NULL);
+	authority_close(&a);
+	return ok ? EXIT_OK : EXIT_REFUSED;
+}
+
+static struct certificate *read_issued(const struct authority *a, const struct pki_entry *e)
+{
+	struct certificate *c = NULL;
+	char path[256];
+	const char *reason;
+	uint8_t *text;
+	size_t n, count = 0;
+
+	(void)snprintf(path, sizeof(path), PKI_CERTS "/%.200s.pem", e->serial);
+	if (!file_load(&a->f, path, false, FILE_MAX, &text, &n))
+		return NULL;
+	if (certificates_parse(&c, 1, &count, bytes_of(text, n), &reason) != ERR_NONE) {
+		folder_complain(&a->f, path, reason);
+		c = NULL;
+	}
+	mem_free_secret(text, n);
+	return c;
+}
+
+static bool write_response(const struct authority *a, const struct pki_entry *e,
+			   const struct pki_options *o, const char *file)
+{
+	struct certificate *c = read_issued(a, e);
+	const struct issue_ocsp wish = {
+	    .issuer = a->chain[0],
+	    .issuer_key = a->key,
+	    .certificate = c,
+	    .revoked = e->revoked,
+	    .revoked_at = e->revoked_at,
+	    .reason = e->revoked ? issue_reason_number(e->reason) : 0,
+	    .this_update = o->now,
+	    .next_update = o->now + (int64_t)(o->days != 0 ? o->days : OCSP_DAYS) * PKI_DAY,
+	};
+	const char *reason;
+	uint8_t *der = NULL;
+	size_t n;
+	bool ok = false;
+
+	if (c == NULL)
+		return false;
+	if (issue_ocsp(&wish, &der, &n, &reason) != ERR_NONE)
+		folder_complain(&a->f, file, reason);
+	else
+		ok = file_replace(&a->f, file, 0644, bytes_of(der, n));
+	mem_free(der);
+	certificate_free(c);
+	return ok;
+}
+
+int pki_ocsp(const struct pki_options *o)
+{
+	char name[PKI_FILE_NAME_MAX], file[PKI_FILE_NAME_MAX + 8], until[PKI_TIME_MAX];
+	struct pki_entry *e;
+	struct authority a;
+	size_t matches;
+	bool ok = false;
+
+	if (!authority_open(&a, o->dir, true, o->now))
+		return EXIT_REFUSED;
+	e = pki_index_find(&a.index, o->words[0], o->now, &matches);
+	if (e == NULL) {
+		complain_not_one(&a, o, matches);
+	} else {
+		pki_file_name(e->name, name);
+		(void)snprintf(file, sizeof(file), "%s.ocsp", name);
+		ok = write_response(&a, e, o, file);
+	}
+	(void)pki_time_text(o->now + (int64_t)(o->days != 0 ? o->days : OCSP_DAYS) * PKI_DAY,
+			    until);
+	if (ok && o->json) {
+		json_t *j =
+		    json_pack("{s:b, s:s, s:s, s:b, s:s}", "ok", 1, "ocsp", file, "serial",
+			      e->serial, "revoked", e->revoked ? 1 : 0, "next_update", until);
+		(void)json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		(void)fputc('\n', stdout);
+		json_decref(j);
+	} else if (ok) {
+		(void)printf("%s/%s: %s is %s, until %.10s; it goes into ocsp-response of its "
+			     "owner's connection\n",
+			     o->dir, file, e->name, e->revoked ? "revoked" : "good", until);
+	}
 	authority_close(&a);
 	return ok ? EXIT_OK : EXIT_REFUSED;
 }
