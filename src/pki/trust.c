@@ -259,30 +259,28 @@ static void explain(int code, X509 *cert, char *reason, size_t cap)
  * SLH-DSA the pure form alone, for HashML-DSA MUST NOT appear (RFC 9881 3). */
 static bool signs_unhashed(int key)
 {
-	if (composite_is_nid(key))
-		return true;
-	switch (key) {
-	case NID_ED25519:
-	case NID_ED448:
-	case NID_ML_DSA_44:
-	case NID_ML_DSA_65:
-	case NID_ML_DSA_87:
-	case NID_SLH_DSA_SHA2_128s:
-	case NID_SLH_DSA_SHA2_128f:
-	case NID_SLH_DSA_SHA2_192s:
-	case NID_SLH_DSA_SHA2_192f:
-	case NID_SLH_DSA_SHA2_256s:
-	case NID_SLH_DSA_SHA2_256f:
-	case NID_SLH_DSA_SHAKE_128s:
-	case NID_SLH_DSA_SHAKE_128f:
-	case NID_SLH_DSA_SHAKE_192s:
-	case NID_SLH_DSA_SHAKE_192f:
-	case NID_SLH_DSA_SHAKE_256s:
-	case NID_SLH_DSA_SHAKE_256f:
-		return true;
-	default:
-		return false;
-	}
+	static const int pure[] = {NID_ED25519,
+				   NID_ED448,
+				   NID_ML_DSA_44,
+				   NID_ML_DSA_65,
+				   NID_ML_DSA_87,
+				   NID_SLH_DSA_SHA2_128s,
+				   NID_SLH_DSA_SHA2_128f,
+				   NID_SLH_DSA_SHA2_192s,
+				   NID_SLH_DSA_SHA2_192f,
+				   NID_SLH_DSA_SHA2_256s,
+				   NID_SLH_DSA_SHA2_256f,
+				   NID_SLH_DSA_SHAKE_128s,
+				   NID_SLH_DSA_SHAKE_128f,
+				   NID_SLH_DSA_SHAKE_192s,
+				   NID_SLH_DSA_SHAKE_192f,
+				   NID_SLH_DSA_SHAKE_256s,
+				   NID_SLH_DSA_SHAKE_256f};
+
+	for (size_t i = 0; i < sizeof(pure) / sizeof(pure[0]); i++)
+		if (pure[i] == key)
+			return true;
+	return composite_is_nid(key);
 }
 
 /* The library looks at no parameters where none belong (draft-ietf-lamps-pq-composite-sigs 5). */
