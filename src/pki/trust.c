@@ -134,10 +134,7 @@ enum err trust_add_responder(struct trust *t, const struct certificate *c)
 	if (t->n_responders == RESPONDERS_MAX)
 		return ERR_LIMIT;
 	t->responders[t->n_responders] = certificate_copy(c);
-	if (t->responders[t->n_responders] == NULL)
-		return ERR_NO_MEMORY;
-	t->n_responders++;
-	return ERR_NONE;
+	return t->responders[t->n_responders++] != NULL ? ERR_NONE : ERR_NO_MEMORY;
 }
 
 size_t trust_crl_count(const struct trust *t)
