@@ -75,6 +75,11 @@ enum key_type {
 struct private_key;
 struct public_key;
 
+/* Types of keys by a word of the configuration, as bits 1 << type: "mldsa65", "ecdsa-p256" and so
+ * on for one, "rsa", "ecdsa", "mldsa", "slhdsa", "mlkem" for all of a family, "pq" for all that no
+ * quantum computer is known to break. 0: there is no such word. */
+uint64_t key_types_by_word(const char *word);
+
 /* PEM or DER (PKCS #8 or the traditional forms); an encrypted one is ERR_UNSUPPORTED. The caller
  * owns the key. reason gets a static sentence when it fails. */
 enum err private_key_parse(struct private_key **key, struct bytes text, const char **reason);

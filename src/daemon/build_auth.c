@@ -373,6 +373,9 @@ enum err build_auth(struct building *b, const struct config_section *s, struct i
 	    mem_new(IKE_CREDENTIALS_MAX * sizeof(*c->local_auth.credentials));
 	if (c->local_auth.credentials == NULL)
 		return ERR_NO_MEMORY;
+	for (const struct config_value *v = config_get(s, "remote-auth-algorithms"); v != NULL;
+	     v = config_get_next(v))
+		c->remote_auth.key_types |= key_types_by_word(v->text);
 	/* config_check() has counted them. */
 	for (const struct config_value *v = config_get(s, by_cert ? "cert" : "key"); v != NULL;
 	     v = config_get_next(v)) {

@@ -106,6 +106,7 @@ static void check_auth(const struct config_section *s, struct errors *e)
 	    {"ocsp-response", false, true, false, true},
 	    {"send-crl", false, true, false, true},
 	    {"remote-pubkey", false, false, true, false},
+	    {"remote-auth-algorithms", false, true, true, true},
 	};
 	const struct config_value *auth = config_get(s, "auth");
 

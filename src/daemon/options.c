@@ -204,6 +204,12 @@ static const struct config_option options[] = {
      "lists, as one with revocation = strict does. One over 64 KB wants big-payload. For auth = "
      "cert.",
      OTHER},
+    {SECTION_CONNECTION, "remote-auth-algorithms", OPTION_KEY_TYPES, true, false, NULL, 0, 0, NULL,
+     "The kinds of keys by which the peer may prove who it is: its own and those of all CAs above "
+     "it, up to and with the one in ca. pq for all that are safe from quantum computers; mldsa, "
+     "slhdsa, ecdsa, rsa for a family; or one such as mldsa65, ecdsa-p256, ed25519. Without it, "
+     "any. For auth = cert and pubkey.",
+     OTHER},
     {SECTION_CONNECTION, "remote-pubkey", OPTION_PUBLIC_FILE, true, false, NULL, 0, 0, NULL,
      "The peer's public key in PEM; with several, it may use any of them. For auth = pubkey.",
      OTHER},
@@ -427,6 +433,8 @@ bool option_check(const struct config_option *o, const char *text)
 		return strcmp(text, "any") == 0 || addr_parse(&a, text) == ERR_NONE;
 	case OPTION_SELECTOR:
 		return selector_parse(&s, text) == ERR_NONE;
+	case OPTION_KEY_TYPES:
+		return key_types_by_word(text) != 0;
 	case OPTION_KE_NUMBER:
 		return value_ke_number(&k, text);
 	case OPTION_URL:
@@ -498,6 +506,7 @@ void option_store(const struct config_option *o, void *base, const char *text)
 		break;
 	case OPTION_IDENTITY:
 	case OPTION_URL:
+	case OPTION_KEY_TYPES:
 	case OPTION_KE_NUMBER:
 	case OPTION_PPK_ID:
 	case OPTION_SELECTOR:

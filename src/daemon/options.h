@@ -37,6 +37,7 @@ enum option_type {
 	OPTION_SELECTOR,  /* base/selector.h */
 	OPTION_IKE_SUITE, /* ike/suite.h */
 	OPTION_ESP_SUITE,
+	OPTION_KEY_TYPES,   /* key_types_by_word() in crypto/key.h */
 	OPTION_KE_NUMBER,   /* METHOD:NUMBER, crypto/algorithm.h */
 	OPTION_URL,         /* http or https */
 	OPTION_PUBLIC_FILE, /* a file that anybody may read */

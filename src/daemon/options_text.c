@@ -115,6 +115,10 @@ const char *option_expected(const struct config_option *o, char buf[OPTION_EXPEC
 		text = "a prefix (without host bits), an address or a range, and if need be a "
 		       "protocol and port: 10.1.0.0/24, 2001:db8::/64, 10.1.0.7[tcp/443]";
 		break;
+	case OPTION_KEY_TYPES:
+		text =
+		    "pq, or a kind of key such as mldsa, mldsa65, slhdsa, ecdsa-p256, ed25519, rsa";
+		break;
 	case OPTION_KE_NUMBER:
 		text = "a method, a colon and a number from 1 to 65535: frodo1344shake:1088";
 		break;

@@ -424,6 +424,17 @@ enum err auth_check(struct ike *ike, struct ike_sa *sa, const struct payloads *p
 	return ike_job_submit(ike, sa, job, then);
 }
 
+enum err peer_path_set(struct ike_sa *sa, const struct certificate_id *path, size_t n)
+{
+	mem_free(sa->peer_path);
+	sa->n_peer_path = 0;
+	sa->peer_path = n == 0 ? NULL : mem_copy(bytes_of(path, n * sizeof(*path)));
+	if (n != 0 && sa->peer_path == NULL)
+		return ERR_NO_MEMORY;
+	sa->n_peer_path = n;
+	return ERR_NONE;
+}
+
 enum err auth_checked(struct ike_sa *sa, const struct ike_job *job, const struct payloads *ps,
 		      char why[AUTH_WHY_MAX])
 {
@@ -449,7 +460,8 @@ enum err auth_checked(struct ike_sa *sa, const struct ike_job *job, const struct
 	sa->remote_auth = job->type == IKE_JOB_KEM_CHECK ? kem_auth_name(job->kem_type)
 			  : psk                          ? "psk"
 							 : job->scheme->name;
-	if (identity_set(&sa->remote_id, sa->setup->peer_id)) {
+	if (peer_path_set(sa, job->path, job->n_path) ||
+	    identity_set(&sa->remote_id, sa->setup->peer_id)) {
 		snprintf(why, AUTH_WHY_MAX, "out of memory");
 		return ERR_NO_MEMORY;
 	}

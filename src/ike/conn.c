@@ -280,6 +280,26 @@ static bool sas_suffice(const struct ike_conn *conn, const struct ike_connection
 	return true;
 }
 
+/* A list that has been read anew knows a peer that is here: it is revoked for certain, whatever the
+ * policy says of lists that are missing. */
+static void conn_end_revoked(struct ike *ike, struct ike_conn *conn)
+{
+	const struct ike_remote_auth *a = &conn->config->remote_auth;
+	char why[CONNECTION_WHY_MAX];
+
+	if (a->trust == NULL || a->revocation == REVOCATION_NONE)
+		return;
+	LIST_EACH (&conn->sas, node) {
+		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, of_conn);
+		if (sa->state != SA_UP ||
+		    !trust_revokes(a->trust, sa->peer_path, sa->n_peer_path, why, sizeof(why)))
+			continue;
+		sa_log(ike, sa, LOG_WARN, "%s", why);
+		sa_delete(ike, sa, why);
+		ike_conn_lost(ike, conn, why);
+	}
+}
+
 enum err ike_connection_set(struct ike *ike, struct ike_connection *c, uint64_t now)
 {
 	struct ike_conn *conn = ike_conn_find(ike, c->name);
@@ -308,6 +328,7 @@ enum err ike_connection_set(struct ike *ike, struct ike_connection *c, uint64_t 
 		ike_connection_release(old);
 		conn->failures = 0;
 		conn->attempt_chosen = false;
+		conn_end_revoked(ike, conn);
 	}
 	enum err e = ike_conn_policies(ike, conn);
 	if (e)

@@ -97,7 +97,7 @@ static bool auth_same(const struct ike_connection *a, const struct ike_connectio
 	const struct ike_remote_auth *p = &a->remote_auth, *q = &b->remote_auth;
 
 	if (a->local_auth.kind != b->local_auth.kind || p->kind != q->kind ||
-	    p->n_keys != q->n_keys)
+	    p->n_keys != q->n_keys || p->key_types != q->key_types)
 		return false;
 	for (size_t i = 0; i < p->n_keys; i++)
 		if (!public_key_equal(p->keys[i], q->keys[i]))

@@ -110,7 +110,8 @@ struct ike_remote_auth {
 	struct trust *trust; /* CAs and their lists; owned, one reference */
 	enum revocation_policy revocation;
 	enum ike_ocsp ocsp;
-	char **crl_urls; /* where lists of its CAs are; owned */
+	uint64_t key_types; /* of keys that count, bits 1 << enum key_type; 0: any */
+	char **crl_urls;    /* where lists of its CAs are; owned */
 	size_t n_crl_urls;
 	bool fetch_crls;          /* also from where the certificates say (RFC 5280 4.2.1.13) */
 	bool cert_lookup;         /* certificates by Hash and URL are taken (RFC 7296 3.6) */

@@ -297,6 +297,7 @@ static enum err check_chain(struct ike_job *job, const struct peer_check *check,
 				      .ocsp_required = a->ocsp == IKE_OCSP_REQUIRE,
 				      .revocation = revocation,
 				      .missing = missing,
+				      .key_types = a->key_types,
 				      .received = (const struct crl *const *)lists};
 	enum err e = ERR_NONE;
 
@@ -335,6 +336,8 @@ static enum err parse_certificates(struct ike_job *job, struct peer_check *check
 		return refuse(job, "the peer sent no certificate");
 	if (job->connection->remote_auth.trust == NULL)
 		return refuse(job, "no CA is configured for this peer");
+	job->n_path = certificate_path_ids((const struct certificate *const *)check->certs,
+					   check->n, job->path);
 	return ERR_NONE;
 }
 
@@ -373,8 +376,8 @@ static enum err verify_with(struct ike_job *job, const struct public_key *key,
  * sends decides nothing. With several, whichever made the signature. */
 static enum err verify_by_raw_keys(struct ike_job *job, struct bytes signature)
 {
-	static const struct trust_policy policy;
 	const struct ike_remote_auth *a = &job->connection->remote_auth;
+	const struct trust_policy policy = {.key_types = a->key_types};
 	enum err e = refuse(job, "no public key is configured for this peer");
 	bool fits = false;
 

@@ -15,6 +15,7 @@
 #include "ike/fetch.h"
 #include "pki/identity.h"
 #include "pki/keystore.h"
+#include "pki/revoked.h"
 
 struct ike;
 struct ike_sa;
@@ -97,8 +98,10 @@ struct ike_job {
 	size_t n_certs;
 	struct ike_connection *connection; /* held; for VERIFY: what is demanded of the peer */
 	struct ike_ppk_work *ppk;          /* owned, erased */
-	bool proof_failed;                 /* VERIFY: all was right but the signature itself */
-	uint32_t hashes; /* VERIFY: the hash algorithms that we offered, bits 1 << HASH_* */
+	struct certificate_id path[CHAIN_DEPTH_MAX]; /* VERIFY: of the peer's certificates */
+	size_t n_path;
+	bool proof_failed; /* VERIFY: all was right but the signature itself */
+	uint32_t hashes;   /* VERIFY: the hash algorithms that we offered, bits 1 << HASH_* */
 	/* KEM_ENCAPSULATE: the connections that the peer may be of, while nobody has said who it
 	 * is: the first whose CAs take its certificates does; held. For CHECK the one
 	 * that it is. */

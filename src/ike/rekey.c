@@ -128,7 +128,9 @@ enum err rekey_ike_make(struct ike *ike, struct ike_sa *old, bool we_initiate, u
 	    .nonce_i = nonce_i, .nonce_r = nonce_r, .spi_i = sa->spi_i, .spi_r = sa->spi_r};
 	sa->remote_id = identity_copy(old->remote_id);
 	sa->local_id = identity_copy(old->local_id);
-	e = sa->remote_id == NULL || sa->local_id == NULL ? ERR_NO_MEMORY : ERR_NONE;
+	e = sa->remote_id == NULL || sa->local_id == NULL
+		? ERR_NO_MEMORY
+		: peer_path_set(sa, old->peer_path, old->n_peer_path);
 	if (e == ERR_NONE)
 		e = ike_keys_rekey(ike->crypto, suite, old->suite.prf, &old->keys, secrets, &v,
 				   &sa->keys);

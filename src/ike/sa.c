@@ -324,6 +324,7 @@ void sa_reap(struct ike *ike)
 		struct ike_sa *sa = CONTAINER_OF(node, struct ike_sa, all);
 		list_remove(&sa->all);
 		identity_free(sa->remote_id);
+		mem_free(sa->peer_path);
 		identity_free(sa->local_id);
 		mem_free(sa->exchanges);
 		ike_connection_release(sa->config);

@@ -169,6 +169,8 @@ struct ike_sa {
 	struct ike_exchanges *exchanges; /* what set it up; owned, NULL: not known */
 	struct identity *remote_id;      /* authenticated; owned */
 	struct identity *local_id;
+	struct certificate_id *peer_path; /* of the certificates that it showed; owned */
+	size_t n_peer_path;
 	const char *remote_auth;
 	uint64_t since, last_heard, last_sent;
 	uint64_t rekey_at, reauth_at, expire_at, dpd_at, keepalive_at;
@@ -299,6 +301,9 @@ void create_child_request(struct ike *ike, struct ike_sa *sa); /* create_child_r
  * are sent (input.c). */
 void ike_answer_unprotected(struct ike *ike, const struct path *path,
 			    const struct ike_header *request, uint16_t notify, struct bytes data);
+
+/* Keeps a copy of what revocation lists know the peer's certificates by (auth.c). */
+enum err peer_path_set(struct ike_sa *sa, const struct certificate_id *path, size_t n);
 
 /* What a Child SA's notifies and an address change mean for the SA as a whole. */
 void sa_update_path(struct ike *ike, struct ike_sa *sa, const struct path *path);

@@ -105,6 +105,22 @@ static enum err fill(struct certificate *c, struct bytes der, const char **reaso
 	return e != ERR_NONE ? e : fill_names(c, reason);
 }
 
+enum key_type x509_key_type(const X509 *cert)
+{
+	struct public_key *key = NULL;
+	enum key_type type = KEY_NONE;
+	unsigned char *der = NULL;
+	const char *why;
+	const int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+
+	if (n > 0 && public_key_parse(&key, bytes_of(der, (size_t)n), &why) == ERR_NONE)
+		type = public_key_type(key);
+	public_key_free(key);
+	OPENSSL_free(der);
+	ERR_clear_error();
+	return type;
+}
+
 enum err certificate_parse(struct certificate **out, struct bytes der, const char **reason)
 {
 	const unsigned char *p = der.p;

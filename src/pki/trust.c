@@ -347,6 +347,14 @@ static bool check_algorithms(STACK_OF(X509) * chain, const struct trust_policy *
 			    NULL);
 			return false;
 		}
+		/* The keys are those of all signatures: the one in AUTH, and the links'. */
+		if (policy->key_types != 0 && (policy->key_types >> x509_key_type(cert) & 1) == 0) {
+			say(reason, cap, "the key of ", subject, ", ",
+			    key_type_name(x509_key_type(cert)));
+			text_append(reason, cap,
+				    ", is of no kind that remote-auth-algorithms allows");
+			return false;
+		}
 		if (i < n - 1 && !signature_is_strong(cert)) {
 			say(reason, cap, "certificate of ", subject,
 			    " is signed with SHA-1 or another hash that is not taken", NULL);
@@ -536,24 +544,6 @@ enum err trust_check_chain(const struct trust *t, const struct trust_policy *pol
 	if (e == ERR_NONE)
 		say(reason, cap, NULL, NULL, NULL, NULL);
 	return e;
-}
-
-enum err trust_check_key(const struct trust_policy *policy, const struct public_key *key,
-			 const struct public_key *const *configured, size_t n, char *reason,
-			 size_t cap)
-{
-	unsigned least = policy->rsa_bits_min != 0 ? policy->rsa_bits_min : RSA_BITS_MIN;
-
-	if (public_key_type(key) == KEY_RSA && public_key_bits(key) < least) {
-		say(reason, cap, "the peer's RSA key is too short", NULL, NULL, NULL);
-		return ERR_AUTH;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (public_key_equal(key, configured[i]))
-			return ERR_NONE;
-	say(reason, cap, "the peer's ", key_type_name(public_key_type(key)),
-	    " key is not one that is configured for it", NULL);
-	return ERR_AUTH;
 }
 
 void trust_write_certreq(const struct trust *t, struct writer *w)

@@ -43,6 +43,7 @@ enum revocation_policy {
 struct trust_policy {
 	enum eku_policy eku;
 	unsigned rsa_bits_min; /* 0: RSA_BITS_MIN */
+	uint64_t key_types;    /* bits 1 << enum key_type, of every key of the chain; 0: any */
 	enum revocation_policy revocation;
 	const struct crl *const *received; /* lists that came with the certificates; borrowed */
 	size_t n_received;

@@ -29,6 +29,8 @@ struct crl {
 	int64_t next_update;
 };
 
+/* Of the key in it; KEY_NONE: none that we can use. */
+enum key_type x509_key_type(const X509 *cert);
 /* False when it is malformed. */
 bool x509_seconds(const ASN1_TIME *t, int64_t *out);
 

@@ -216,7 +216,7 @@ int main(int argc, char **argv)
 	failures += run_all(scripts_offers, n_scripts_offers, only, trace);
 	failures += run_all(scripts_intermediate, n_scripts_intermediate, only, trace);
 	failures += run_all(scripts_bad, n_scripts_bad, only, trace);
-	failures += run_all(scripts_big, n_scripts_big, only, trace);
+	failures += run_all(scripts_certificates, n_scripts_certificates, only, trace);
 	failures += run_all(scripts_fetch, n_scripts_fetch, only, trace);
 	failures += run_all(scripts_streams, n_scripts_streams, only, trace);
 	failures += run_all(scripts_eesp, n_scripts_eesp, only, trace);

@@ -20,9 +20,19 @@ struct taken {
 	uint64_t schemes; /* bits by their place in signature_schemes() */
 };
 
+static bool kind_allowed(uint64_t key_types, const struct signature_scheme *s)
+{
+	for (unsigned t = KEY_NONE + 1; t < KEY_TYPES; t++)
+		if ((key_types >> t & 1) != 0 && signature_fits(s, (enum key_type)t))
+			return true;
+	return key_types == 0;
+}
+
 static bool allowed(const struct ike_connection *c, const struct signature_scheme *s)
 {
 	if (s->auth_method != AUTH_DIGITAL_SIGNATURE || (s->weak && !c->allow_weak_signatures))
+		return false;
+	if (!kind_allowed(c->remote_auth.key_types, s))
 		return false;
 	if (c->remote_auth.kind == IKE_AUTH_BY_CERT)
 		return true;

@@ -17,7 +17,8 @@
 	"local, remote, remote-port, transport, remote-tcp-port, tcp-share, local-id, remote-id, " \
 	"auth, "                                                                                   \
 	"cert, key, ca, crl, crl-url, crl-fetch, cert-lookup, cert-url, cert-bundle-url, "         \
-	"revocation, ocsp, ocsp-responder, ocsp-response, send-crl, remote-pubkey, "               \
+	"revocation, ocsp, ocsp-responder, ocsp-response, send-crl, remote-auth-algorithms, "      \
+	"remote-pubkey, "                                                                          \
 	"always-send-cert, auth-size-max, big-payload, weak-signatures, downgrade-prevention, "    \
 	"kem-auth, ppk, ppk-id, ppk-exchange, "                                                    \
 	"ppk-rekey, ppk-numbers, int-auth, ike, rekey, reauth, dpd, "                              \
@@ -109,6 +110,11 @@ static const struct mistake mistakes[] = {
       "500MB, 1GiB), or never",
       "t.conf:5: word \"1\": expected for rekey-packets a number from 100 to 1152921504606846976, "
       "or never"}},
+    {"connection a {\nremote-auth-algorithms = { pq, mldsa64 }\n" MINIMAL "}",
+     {"t.conf:2: word \"mldsa64\": expected for remote-auth-algorithms pq, or a kind of key such "
+      "as "
+      "mldsa, mldsa65, slhdsa, ecdsa-p256, ed25519, rsa",
+      "t.conf:2: word \"remote-auth-algorithms\": expected only with another auth than psk"}},
     {"connection a {\nauth-size-max = never\n" MINIMAL "}",
      {"t.conf:2: word \"never\": expected for auth-size-max octets from 64KiB to 64MiB with a unit "
       "(such as 500KB, 1MiB)"}},

@@ -1,9 +1,11 @@
-/* Payloads over 64 KB that are no key exchange: a certificate of 70 KB proves who A is. */
+/* Certificates: such as need a payload over 64 KB, kinds of keys that a peer may not have, and one
+ * that is revoked while its tunnel is up. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/ikev2_numbers.h"
 #include "base/mem.h"
+#include "pki/describe.h"
 #include "pki/issue.h"
 #include "script.h"
 
@@ -75,7 +77,7 @@ static void certify(struct sim *sim, const struct authority *ca, struct sim_peer
 	certificate_free(cert);
 }
 
-static void make_authority(struct sim *sim, struct authority *ca)
+static void make_authority(struct sim *sim, struct authority *ca, const char *kind)
 {
 	struct issue wish = {.subject = "CN=ca",
 			     .ca = true,
@@ -84,7 +86,7 @@ static void make_authority(struct sim *sim, struct authority *ca)
 			     .not_after = WALL_TIME + 2 * DAY};
 	const char *why = "";
 
-	if (issue_key_make(&ca->key, "ed25519", &why)) {
+	if (issue_key_make(&ca->key, kind, &why)) {
 		sim_fail(sim, "no key: %s", why);
 		return;
 	}
@@ -93,18 +95,28 @@ static void make_authority(struct sim *sim, struct authority *ca)
 		sim_fail(sim, "no certificate: %s", why);
 }
 
+/* Of the last begin(). */
+static struct authority ca;
+
+static void forget(void)
+{
+	issue_key_free(ca.key);
+	certificate_free(ca.cert);
+	ca = (struct authority){0};
+}
+
 /* A calls B; `big` has the large certificate. */
-static void begin(struct sim *sim, enum ike_transport transport, unsigned big)
+static void begin_with(struct sim *sim, enum ike_transport transport, unsigned big,
+		       const char *kind)
 {
 	struct sim_wish w = config_usual, m;
-	struct authority ca = {0};
 	const char *why = "";
 
 	peer_add(sim, "A");
 	peer_add(sim, "B");
 	w.transport = transport;
 	m = config_mirror(&w);
-	make_authority(sim, &ca);
+	make_authority(sim, &ca, kind);
 	for (unsigned i = 0; i < 2 && !sim->failed; i++) {
 		struct ike_connection *c =
 		    config_make(sim->peers[i], sim->peers[!i], i == 0 ? &w : &m);
@@ -117,8 +129,12 @@ static void begin(struct sim *sim, enum ike_transport transport, unsigned big)
 	}
 	for (unsigned i = 0; i < 2; i++)
 		peer_start(sim->peers[i]);
-	issue_key_free(ca.key);
-	certificate_free(ca.cert);
+}
+
+static void begin(struct sim *sim, enum ike_transport transport, unsigned big)
+{
+	begin_with(sim, transport, big, "ed25519");
+	forget();
 }
 
 static void up(struct sim *sim)
@@ -265,7 +281,105 @@ static void long_without_agreement(struct sim *sim)
 	lying(sim, 1, 107);
 }
 
-const struct script scripts_big[] = {
+/* remote-auth-algorithms counts every key of the chain: the one of A's certificate, and its CA's.
+ */
+static void kinds(struct sim *sim)
+{
+	static const struct {
+		const char *ca, *allowed, *why;
+	} cases[] = {
+	    {"mldsa44", "pq", NULL},
+	    {"mldsa44", "mldsa44", NULL},
+	    {"mldsa44", "mldsa", NULL},
+	    {"ed25519", "pq", "the key of CN=ca, Ed25519, is of no kind"},
+	    {"ed25519", "ed25519", "the key of CN=gateway, ML-DSA-44, is of no kind"},
+	    {"mldsa44", "mldsa65", "the key of CN=gateway, ML-DSA-44, is of no kind"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) && !sim->failed; i++) {
+		struct sim *one = sim_new(sim->seed + i, sim->trace);
+		begin_with(one, IKE_TRANSPORT_UDP, 2, cases[i].ca);
+		forget();
+		B(one)->conns[0]->remote_auth.key_types = key_types_by_word(cases[i].allowed);
+		ike_up(A(one)->ike, "net", NULL, peer_now(A(one)));
+		sim_run(one, 5 * SECOND);
+		if (cases[i].why == NULL)
+			script_expect_tunnel(one);
+		else if (strstr(B(one)->last_warning, cases[i].why) == NULL)
+			sim_fail(one, "B says %s", B(one)->last_warning);
+		else
+			script_expect(one,
+				      peer_sa(B(one)) == NULL &&
+					  strstr(A(one)->last_failure, "refused us") != NULL,
+				      A(one)->last_failure);
+		if (one->failed)
+			sim_fail(sim, "case %zu: %s", i, one->reason);
+		sim_free(one);
+	}
+}
+
+/* B reads its lists again, and A's certificate is on one, or nobody's. */
+static void reload(struct sim *sim, bool revoked, enum revocation_policy policy)
+{
+	struct sim_wish m = config_mirror(&config_usual);
+	struct ike_connection *old = B(sim)->conns[0], *c = config_make(B(sim), A(sim), &m);
+	const struct bytes der = A(sim)->conns[0]->local_auth.credentials[0].certs[0];
+	struct certificate *cert = NULL;
+	struct crl *list = NULL;
+	char serial[DESCRIBE_MAX];
+	uint8_t *pem = NULL;
+	const char *why = "";
+	size_t n = 0, n_lists = 0;
+
+	if (certificate_parse(&cert, der, &why))
+		sim_fail(sim, "no certificate: %s", why);
+	const struct issue_revoked gone = {certificate_serial(cert, serial), WALL_TIME - 60, 0};
+	const struct issue_crl wish = {ca.cert, ca.key,         &gone,          revoked,
+				       1,       WALL_TIME - 60, WALL_TIME + DAY};
+	c->local_auth.kind = c->remote_auth.kind = IKE_AUTH_BY_CERT;
+	c->remote_auth.revocation = policy;
+	c->remote_auth.trust = trust_new();
+	c->local_auth.credentials = old->local_auth.credentials;
+	c->local_auth.n_credentials = old->local_auth.n_credentials;
+	old->local_auth.credentials = NULL;
+	old->local_auth.n_credentials = 0;
+	if (issue_crl(&wish, &pem, &n, &why) ||
+	    crls_parse(&list, 1, &n_lists, bytes_of(pem, n), &why) ||
+	    trust_add_ca(c->remote_auth.trust, ca.cert, &why) ||
+	    trust_add_crl(c->remote_auth.trust, list, &why))
+		sim_fail(sim, "no list: %s", why);
+	mem_free(pem);
+	certificate_free(cert);
+	peer_connection(B(sim), c);
+	sim_run(sim, 3 * SECOND);
+}
+
+/* After a rekey, too. */
+static void revoked_while_up(struct sim *sim)
+{
+	begin_with(sim, IKE_TRANSPORT_UDP, 2, "ed25519");
+	up(sim);
+	script_expect_tunnel(sim);
+	reload(sim, false, REVOCATION_STRICT); /* of nobody */
+	script_expect_tunnel(sim);
+	ike_rekey(A(sim)->ike, "net", NULL, peer_now(A(sim)));
+	sim_run(sim, 3 * SECOND);
+	reload(sim, true, REVOCATION_NONE); /* nobody asks */
+	script_expect_tunnel(sim);
+	script_expect(sim, B(sim)->events[IKE_EVENT_SA_DOWN] == 0, "it went down before");
+	reload(sim, true, REVOCATION_RELAXED);
+	script_expect(sim, B(sim)->events[IKE_EVENT_SA_DOWN] == 1, "it stays");
+	sim_run(sim, MINUTE);
+	script_expect(sim, peer_sa(A(sim)) == NULL && peer_sa(B(sim)) == NULL, "it came back");
+	script_expect(sim, strstr(B(sim)->last_warning, "has been revoked") != NULL,
+		      B(sim)->last_warning);
+	script_expect(sim, plane_count(&B(sim)->plane) == 0, "a Child SA is left");
+	forget();
+}
+
+const struct script scripts_certificates[] = {
+    {"certificate-keys-of-kinds-not-allowed", kinds},
+    {"certificate-revoked-while-its-tunnel-is-up", revoked_while_up},
     {"cert-payload-over-64k-of-the-initiator", from_a},
     {"cert-payload-over-64k-of-the-responder", from_b},
     {"cert-payload-over-64k-through-loss", through_loss},
@@ -273,4 +387,5 @@ const struct script scripts_big[] = {
     {"cert-payload-whose-length-lies", lying_length},
     {"cert-payload-long-without-agreement", long_without_agreement},
 };
-const size_t n_scripts_big = sizeof(scripts_big) / sizeof(scripts_big[0]);
+const size_t n_scripts_certificates =
+    sizeof(scripts_certificates) / sizeof(scripts_certificates[0]);
