@@ -194,6 +194,16 @@ static void remove_child(struct plane *p, struct spd_child *c)
 	spd_child_remove(&p->spd, c);
 }
 
+/* What the peer sent before it turned to the new pair is let in that long. */
+#define RETIRE_TIME (2 * SECOND)
+
+static void retire_child(struct plane *p, struct spd_child *c)
+{
+	if (c->handle != SPD_NO_HANDLE)
+		counters_end(&p->counters, c->handle);
+	spd_child_retire(&p->spd, c, p->now + RETIRE_TIME);
+}
+
 static void remove_policy(struct plane *p, uint32_t id)
 {
 	LIST_EACH (&p->spd.children, node) {
@@ -253,7 +263,7 @@ static void act(struct plane *p, const struct control_message *m, int *fd)
 		break;
 	case CONTROL_CHILD_REMOVE:
 		if (c != NULL)
-			remove_child(p, c);
+			retire_child(p, c);
 		break;
 	case CONTROL_STATS_ASK:
 		tell_stats(p);
@@ -440,10 +450,14 @@ static enum err serve(struct plane *p, const struct epoll_event *event)
 	return plane_inbound(p, s);
 }
 
-/* Milliseconds until a stream needs the time, -1 for ever. */
-static int time_left(const struct plane *p)
+/* Milliseconds until a stream or a pair of SAs needs the time, -1 for ever. */
+static int time_left(struct plane *p)
 {
 	uint64_t at = tcp_deadline(p->tcp), now;
+	uint64_t lapse = spd_retired_lapse(&p->spd, p->now);
+
+	if (lapse < at)
+		at = lapse;
 	if (at == UINT64_MAX)
 		return -1;
 	now = clock_now();

@@ -36,6 +36,7 @@ enum err spd_init(struct spd *s, const uint8_t secret[16])
 	*s = (struct spd){.generation = 1};
 	list_init(&s->all_policies);
 	list_init(&s->children);
+	list_init(&s->retired);
 	memcpy(s->secret, secret, sizeof(s->secret));
 	s->cache = mem_new(SPD_CACHE_SLOTS * sizeof(*s->cache));
 	list_init(&s->index.others);
@@ -250,6 +251,7 @@ enum err spd_child_add(struct spd *s, const struct dataplane_child *child, struc
 		return ERR_NO_MEMORY;
 	fill_child(c, child);
 	list_init(&c->in_active);
+	list_init(&c->in_retired);
 	c->local = copy_selectors(child->local, child->n_local);
 	c->remote = copy_selectors(child->remote, child->n_remote);
 	if (c->local == NULL || c->remote == NULL)
@@ -301,21 +303,57 @@ void spd_child_remove(struct spd *s, struct spd_child *c)
 	if (c->handle != SPD_NO_HANDLE)
 		table_remove(&s->children_by_handle, &c->by_handle);
 	list_remove(&c->in_active);
+	list_remove(&c->in_retired);
 	list_remove(&c->in_all);
 	child_free(c);
 }
 
+/* Its handle and its place in the shared counters are free for others. */
+static void take_handle(struct spd *s, struct spd_child *c)
+{
+	if (c->handle == SPD_NO_HANDLE)
+		return;
+	table_remove(&s->children_by_handle, &c->by_handle);
+	c->handle = SPD_NO_HANDLE;
+	c->usage_own = *c->usage;
+	c->usage = &c->usage_own;
+}
+
+void spd_child_retire(struct spd *s, struct spd_child *c, uint64_t until)
+{
+	struct spd_policy *p = spd_policy_find(s, c->policy);
+
+	list_remove(&c->in_active);
+	if (p != NULL && !list_empty(&p->active)) {
+		p->version = ++s->versions;
+		take_handle(s, c);
+		c->retire_at = until;
+		list_append(&s->retired, &c->in_retired);
+		return;
+	}
+	LIST_EACH (&s->retired, node) {
+		struct spd_child *other = CONTAINER_OF(node, struct spd_child, in_retired);
+		if (other->policy == c->policy)
+			spd_child_remove(s, other);
+	}
+	spd_child_remove(s, c);
+}
+
+uint64_t spd_retired_lapse(struct spd *s, uint64_t now)
+{
+	LIST_EACH (&s->retired, node) {
+		struct spd_child *c = CONTAINER_OF(node, struct spd_child, in_retired);
+		if (c->retire_at > now)
+			return c->retire_at;
+		spd_child_remove(s, c);
+	}
+	return UINT64_MAX;
+}
+
 void spd_orphan_all(struct spd *s)
 {
-	LIST_EACH (&s->children, node) {
-		struct spd_child *c = CONTAINER_OF(node, struct spd_child, in_all);
-		if (c->handle == SPD_NO_HANDLE)
-			continue;
-		table_remove(&s->children_by_handle, &c->by_handle);
-		c->handle = SPD_NO_HANDLE;
-		c->usage_own = *c->usage;
-		c->usage = &c->usage_own;
-	}
+	LIST_EACH (&s->children, node)
+		take_handle(s, CONTAINER_OF(node, struct spd_child, in_all));
 	LIST_EACH (&s->all_policies, node)
 		CONTAINER_OF(node, struct spd_policy, in_all)->stale = true;
 }

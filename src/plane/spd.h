@@ -40,6 +40,8 @@ struct spd_child {
 	struct table_node by_handle;
 	struct list in_active; /* of its policy, once activated */
 	struct list in_all;
+	struct list in_retired; /* receives until retire_at */
+	uint64_t retire_at;
 	uint32_t handle, policy;
 	uint32_t spi_in, spi_out; /* host byte order */
 	uint64_t serial;
@@ -82,6 +84,7 @@ struct spd {
 	struct table children_by_spi;
 	struct table children_by_handle;
 	struct list children;
+	struct list retired;          /* the one whose time is up first is first */
 	struct spd_cache_slot *cache; /* SPD_CACHE_SLOTS; owned */
 	uint64_t generation;          /* changes with the policies */
 	uint64_t versions;            /* the last one given out */
@@ -104,6 +107,13 @@ struct spd_policy *spd_policy_find(const struct spd *s, uint32_t id);
 enum err spd_child_add(struct spd *s, const struct dataplane_child *child, struct spd_child **out);
 void spd_child_activate(struct spd *s, struct spd_child *c);
 void spd_child_remove(struct spd *s, struct spd_child *c);
+/* Its owner is done with it. Where another pair of its policy is active, that is a rekey, and what
+ * the peer had sent by it may be under way still, or wait in a socket of ours: it receives until
+ * `until`, without handle (RFC 7296 2.8: traffic is not to be lost). Else it goes at once, and with
+ * it those of the policy that wait so. `until` never comes before that of an earlier call. */
+void spd_child_retire(struct spd *s, struct spd_child *c, uint64_t until);
+/* Removes those whose time has come. Gives when the next one's comes, UINT64_MAX: there is none. */
+uint64_t spd_retired_lapse(struct spd *s, uint64_t now);
 struct spd_child *spd_child_by_handle(const struct spd *s, uint32_t handle);
 struct spd_child *spd_child_by_spi(const struct spd *s, uint32_t spi_in);
 

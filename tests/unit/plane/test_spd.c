@@ -119,6 +119,32 @@ static void test_rekey(void **state)
 	assert_ptr_equal(c, old);
 }
 
+static void test_retired(void **state)
+{
+	struct fixture *f = *state;
+	struct spd_child *c, *old = add(f, 3, 0x1001, true), *new = add(f, 4, 0x1002, true);
+	struct flow_key k = flow("10.1.0.5", "10.2.0.5", 17, 53);
+	/* Its owner has removed it, and it receives on; its handle may be given out again. */
+	spd_child_retire(&f->spd, old, 100);
+	assert_ptr_equal(spd_child_by_spi(&f->spd, 0x1001), old);
+	assert_null(spd_child_by_handle(&f->spd, 3));
+	assert_int_equal(ask(f, &k, &c), PACKET_OK);
+	assert_ptr_equal(c, new);
+	struct spd_child *third = add(f, 3, 0x1003, false);
+	assert_int_equal(spd_retired_lapse(&f->spd, 99), 100);
+	assert_ptr_equal(spd_child_by_spi(&f->spd, 0x1001), old);
+	assert_int_equal(spd_retired_lapse(&f->spd, 100), UINT64_MAX);
+	assert_null(spd_child_by_spi(&f->spd, 0x1001));
+	/* It never sends again, not even when the last active one goes; and goes with that. */
+	spd_child_activate(&f->spd, third);
+	spd_child_retire(&f->spd, new, 200);
+	spd_child_retire(&f->spd, third, 300);
+	assert_null(spd_child_by_spi(&f->spd, 0x1002));
+	assert_null(spd_child_by_spi(&f->spd, 0x1003));
+	assert_int_equal(ask(f, &k, &c), PACKET_NO_SA);
+	assert_int_equal(spd_retired_lapse(&f->spd, 300), UINT64_MAX);
+}
+
 static void test_order(void **state)
 {
 	struct fixture *f = *state;
@@ -268,9 +294,9 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_outbound),  TEST(test_ports),   TEST(test_rekey),
-	    TEST(test_order),     TEST(test_inbound), TEST(test_refused),
-	    TEST(test_new_owner), TEST(test_many),    TEST(test_index),
+	    TEST(test_outbound), TEST(test_ports),   TEST(test_rekey),     TEST(test_order),
+	    TEST(test_inbound),  TEST(test_refused), TEST(test_new_owner), TEST(test_many),
+	    TEST(test_index),    TEST(test_retired),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
