@@ -88,6 +88,47 @@ def revoke(folder, kind, identity):
             os.path.join(folder, f"{kind}-{identity}.pem"))
 
 
+def know(folder, kind, identity):
+    """From now on the CA's OCSP answers call the identity's certificate good, not unknown."""
+    prepare(folder, kind)
+    openssl("ca", *authority_words(folder, kind), "-valid",
+            os.path.join(folder, f"{kind}-{identity}.pem"))
+
+
+def ocsp_words(folder, kind):
+    """Arguments of `openssl ocsp` that answers by the CA's own key."""
+    ca, ca_key, index = (os.path.join(folder, f"{kind}{e}")
+                         for e in ("-ca.pem", "-ca.key", ".index"))
+    return ["ocsp", "-index", index, "-CA", ca, "-rsigner", ca, "-rkey", ca_key, "-ndays", "7"]
+
+
+def ocsp(folder, kind, identity):
+    """An OCSP response in DER about the identity's certificate, which has a nextUpdate."""
+    path = os.path.join(folder, f"{kind}-{identity}.ocsp")
+    request = path + ".req"
+    openssl("ocsp", "-issuer", os.path.join(folder, f"{kind}-ca.pem"),
+            "-cert", os.path.join(folder, f"{kind}-{identity}.pem"), "-no_nonce",
+            "-reqout", request)
+    openssl(*ocsp_words(folder, kind), "-reqin", request, "-respout", path)
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def kem_leaf(folder, kind, identity):
+    """An ML-KEM-768 certificate (RFC 9935) for identity by the folder's CA, and its private key."""
+    ca, ca_key = (os.path.join(folder, f"{kind}-ca.{e}") for e in ("pem", "key"))
+    base = os.path.join(folder, f"kem-{identity}")
+    openssl("genpkey", "-algorithm", "ML-KEM-768", "-out", base + ".key")
+    openssl("pkey", "-in", base + ".key", "-pubout", "-out", base + ".pub")
+    with open(base + ".ext", "w") as f:
+        f.write("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyEncipherment\n"
+                f"subjectAltName=DNS:{identity}\n")
+    openssl("x509", "-new", "-force_pubkey", base + ".pub", "-CA", ca, "-CAkey", ca_key, "-days",
+            "30", "-subj", f"/O=Example/CN={identity}", "-extfile", base + ".ext", "-out",
+            base + ".pem")
+    return read(base + ".pem"), read(base + ".key")
+
+
 def prepare(folder, kind):
     """What `openssl ca` keeps beside the CA."""
     database = os.path.join(folder, f"{kind}.index")
@@ -97,7 +138,8 @@ def prepare(folder, kind):
         pass
     with open(os.path.join(folder, f"{kind}.cnf"), "w") as f:
         f.write(f"[ca]\ndefault_ca = d\n[d]\ndatabase = {database}\ndefault_md = sha256\n"
-                "default_crl_days = 7\n")
+                "default_crl_days = 7\ncrl_extensions = e\n"
+                "[e]\nauthorityKeyIdentifier = keyid:always\n")
 
 
 def authority_words(folder, kind):

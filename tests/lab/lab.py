@@ -371,7 +371,8 @@ class Lab:
     def file(self, name, text, mode=0o644):
         path = os.path.join(self.folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as f:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode),
+                  "wb" if isinstance(text, bytes) else "w") as f:
             f.write(text)
         os.chmod(path, mode)
         return path
