@@ -13,7 +13,9 @@ class Tunnel:
     local: types.SimpleNamespace
     remote: types.SimpleNamespace
     auth: str              # psk, or the kind of certificate (certs.py); "ecdsa+mldsa65": two
-                           # (run_interop.py has the words after a dash)
+                           # (run_interop.py has the words after a dash). certs may hold "crl", a
+                           # list in DER: strict about revocation; and "ocsp", responses in DER:
+                           # each side wants one in IKE_AUTH, and does without lists
     ike: str
     esp: str
     local_ts: list
@@ -24,6 +26,7 @@ class Tunnel:
     fragmentation: bool = True
     rfc7427: bool = True  # False: strongSwan knows the old methods of AUTH only
     childless: str = "allow"  # or prefer: the IKE SA comes up without a Child SA (RFC 6023)
+    weak: bool = False  # Postern takes and makes signatures with SHA-1
     ppk: str = "never"  # or allow, required, unknown: allow, but each end has one of its own
     downgrade_prevention: str = "yes"  # what Postern demands; strongSwan 6.1 does not know it
     connection: str = "office"
@@ -71,7 +74,8 @@ class Peer:
     def status(self):
         """{"ike": a value that a rekey of the IKE SA changes, or None when there is none,
         "child": likewise, "ikes": how many are established, "children": how many are installed,
-        "own_ke": the Child SA had a key exchange of its own, "ppk": a PPK is in its keys}"""
+        "own_ke": the Child SA had a key exchange of its own, "ppk": a PPK is in its keys; and where
+        it is told, "proof": by what the peer proved who it is}"""
         raise NotImplementedError
 
     def stop(self):

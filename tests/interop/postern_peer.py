@@ -25,6 +25,16 @@ class Postern(Peer):
                 files["better.pem"] = (cert, 0o644)
                 files["better.key"] = (key, 0o600)
                 files["better-ca.pem"] = (t.certs["better"]["ca"], 0o644)
+            if "mlkem" in t.auth:
+                auth.append("kem-auth = yes")
+            if "crl" in t.certs:
+                auth += ['crl = "ca.crl"', "revocation = strict"]
+                files["ca.crl"] = (t.certs["crl"], 0o644)
+            if "ocsp" in t.certs:
+                auth += ['ocsp-response = "own.ocsp"', "ocsp = require", "revocation = strict"]
+                files["own.ocsp"] = (t.certs["ocsp"][t.local.id], 0o644)
+            if t.weak:
+                auth.append("weak-signatures = yes")
         ppk = []
         if t.ppk_key():
             name, key = t.ppk_key()
@@ -73,6 +83,7 @@ class Postern(Peer):
         ike = self.daemon.ike_spis(t.connection)
         ke = t.esp.split("-")[-1]
         return {"ike": ike if any(ike) else None,
+                "proof": self.daemon.sa(t.connection).get("remote_auth"),
                 "ppk": up and self.daemon.sa(t.connection).get("ppk") == "RFC 8784",
                 "transcript": self.daemon.sa(t.connection).get("downgrade_prevention"),
                 "own_ke": ke in self.daemon.child(t.connection, t.child).get("algorithms", ""),

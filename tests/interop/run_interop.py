@@ -15,6 +15,7 @@ build/interop/table.md.
 """
 import collections
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,7 @@ SUITES = {
     "gcm256": Suite("aes256gcm-prfsha384-ecp384", "aes256gcm-ecp384"),
     "gcm128": Suite("aes128gcm-prfsha256-x25519", "aes128gcm-x25519"),
     "chacha": Suite("chacha20poly1305-prfsha512-x448", "chacha20poly1305-x448"),
+    "ccm": Suite("aes256ccm-prfsha384-ecp384", "aes256ccm-ecp384"),
     "cbc": Suite("aes256-sha256-prfsha256-modp2048", "aes256-sha256-modp2048"),
     "mlkem": Suite("aes256gcm-prfsha384-x25519+mlkem768", "aes256gcm-x25519+mlkem768"),
     "mlkem512": Suite("aes128gcm-prfsha256-x25519+mlkem512", "aes128gcm-x25519+mlkem512"),
@@ -56,12 +58,16 @@ SUITES = {
 # ppk: both ends have a PPK (RFC 8784) by this policy; "unknown": they have different ones, and may do
 # without.
 # After a dash in auth: chain, each end's certificate is by an intermediate CA that the other does not
-# know. old: strongSwan does not know RFC 7427.
+# know; pss, strongSwan makes and takes no signature but RSA-PSS; crl, both have a revocation list and
+# are strict about it; ocsp, both want an OCSP response in IKE_AUTH (RFC 4806). mlkem768 after a plus:
+# Postern would rather authenticate by a KEM. old: strongSwan does not know RFC 7427; weak: Postern
+# takes SHA-1. proof: what Postern says of how strongSwan proved who it is. log: what strongSwan logs.
 # both: only `make interop` runs it, in both roles.
 Scenario = collections.namedtuple("Scenario",
-                                  "name auth suite outer inner nat udp mtu whole childless both ppk old",
+                                  "name auth suite outer inner nat udp mtu whole childless both ppk old "
+                                  "weak proof log",
                                   defaults=(4, 4, "", False, 1500, False, False, False, "never",
-                                            False))
+                                            False, False, "", ""))
 SCENARIOS = [
     Scenario("psk-gcm256", "psk", "gcm256"),
     Scenario("psk-gcm128", "psk", "gcm128"),
@@ -74,6 +80,16 @@ SCENARIOS = [
     Scenario("ecdsa-beside-mldsa", "ecdsa+mldsa65", "gcm256", both=True),
     Scenario("ecdsa-chain", "ecdsa-chain", "gcm256", both=True),
     Scenario("old-ecdsa", "ecdsa", "gcm256", both=True, old=True),
+    Scenario("old-rsa", "rsa", "gcm128", both=True, old=True, weak=True, proof="old-rsa-sha1",
+             log="with RSA signature successful"),
+    Scenario("rsa-pss", "rsa-pss", "gcm256", both=True, proof="rsa-pss-sha",
+             log="with RSA_EMSA_PSS_SHA2_256_SALT_32 successful"),
+    Scenario("kem-auth-falls-back", "ecdsa+mlkem768", "gcm256", both=True, proof="ecdsa-"),
+    Scenario("crl", "ecdsa-crl", "gcm256", both=True,
+             log="using cached crl.*certificate status is good"),
+    Scenario("ocsp", "ecdsa-ocsp", "gcm256", both=True,
+             log="received OCSP response .*using cached ocsp response.*status is good"),
+    Scenario("psk-ccm", "psk", "ccm", both=True),
     Scenario("udp", "psk", "gcm128", udp=True),
     Scenario("nat-initiator", "psk", "gcm128", nat="a"),
     Scenario("nat-responder", "ecdsa", "gcm128", nat="b"),
@@ -121,8 +137,22 @@ def certificates(kind):
         folder = os.path.join(cert_folder, way)
         make = certs.chains if way == "chain" else certs.make
         made_certs[kind] = make(folder, first, list(sites.IDS.values()))
-        if better:
+        if better == "mlkem768":
+            made_certs[kind]["better"] = {
+                "ca": made_certs[kind]["ca"],
+                **{i: certs.kem_leaf(folder, first, i) for i in sites.IDS.values()}}
+        elif better:
             made_certs[kind]["better"] = certs.make(cert_folder, better, list(sites.IDS.values()))
+        if way.startswith("revoked-"):
+            certs.revoke(folder, first, sites.IDS[way[-1]])
+        if way == "crl" or way.startswith("revoked-"):
+            made_certs[kind]["crl"] = certs.crl(folder, first)
+        if way == "ocsp":
+            for i in sites.IDS.values():
+                certs.know(folder, first, i)
+            made_certs[kind]["ocsp"] = {i: certs.ocsp(folder, first, i)
+                                        for i in sites.IDS.values()}
+            made_certs[kind]["responder"] = ["openssl", *certs.ocsp_words(folder, first)]
     return made_certs[kind]
 
 
@@ -135,6 +165,7 @@ def peers(lab, s, scenario, initiator, responder):
                                       [getattr(here, net)], [getattr(there, net)], made,
                                       raw_esp=not (scenario.udp or scenario.nat),
                                       fragmentation=not scenario.whole, rfc7427=not scenario.old,
+                                      weak=scenario.weak,
                                       childless=childless if scenario.childless else "allow",
                                       ppk=scenario.ppk))
 
@@ -173,6 +204,12 @@ def run_scenario(lab, scenario, initiator, responder):
         expect(not peer.status().get("transcript"), f"{peer.name} tells of downgrade prevention")
         expect(peer.status()["ppk"] == (scenario.ppk in ("allow", "required")),
                f"{peer.name}: the use of the PPK is {peer.status()['ppk']}")
+        proof = peer.status().get("proof")
+        expect(proof is None or proof.startswith(scenario.proof),
+               f"{peer.name}: its peer proved who it is by {proof}")
+        if peer.kind == "strongswan":
+            expect(re.search(scenario.log, peer.process.output(), re.DOTALL),
+                   f"{peer.name} has not logged '{scenario.log}'")
     s.a.lan.ping(hosts[1], check=True)
     s.b.lan.ping(hosts[0], check=True)
     row["ping"] = "yes"
@@ -219,6 +256,26 @@ def refuses_without_downgrade_prevention(lab, initiator, responder):
     ours.daemon.wait_log("announce(s|d) no downgrade prevention, which is required", 20)
 
 
+def refuses_revoked(lab, whose, initiator, responder):
+    """The certificate of one end (a: the initiator's) is on both ends' list: the other one says so,
+    and there is no tunnel."""
+    scenario = Scenario(f"revoked-{whose}", f"ecdsa-revoked-{whose}", "gcm256")
+    i, r = peers(lab, sites.sites(lab), scenario, initiator, responder)
+    r.start()
+    i.start()
+    try:
+        i.initiate(10)
+        up = True
+    except labs.Failed:
+        up = False
+    refuser = r if whose == "a" else i
+    refuser.process.wait_for("certificate of .*has been revoked" if refuser.kind == "postern" else
+                             "certificate was revoked on", 10)
+    # As initiator with the revoked one it counts the SA as up until the peer's INFORMATIONAL comes.
+    wait_until(lambda: i.status()["ikes"] == r.status()["ikes"] == 0, 10, "no IKE SA is left")
+    expect(not up or whose == "b", "it came up")
+
+
 def write_table(path):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     head = ("scenario", "initiator", "responder", "auth", "IKE", "ESP", "inner in outer", "NAT",
@@ -254,6 +311,12 @@ def tests(pairs, half):
                 refuses_without_downgrade_prevention(lab, initiator, responder)
             refusal.__name__ = f"downgrade-required-{initiator}-to-{responder}"
             yield refusal
+    for initiator, responder in [] if half else pairs:
+        for whose, end in ("a", "initiator"), ("b", "responder"):
+            def revoked(lab, whose=whose, initiator=initiator, responder=responder):
+                refuses_revoked(lab, whose, initiator, responder)
+            revoked.__name__ = f"revoked-{end}-{initiator}-to-{responder}"
+            yield revoked
 
 
 def why_not(pairs):

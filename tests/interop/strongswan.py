@@ -26,7 +26,9 @@ from peer import Peer, ROOT            # noqa: E402
 FOLDER = os.path.join(ROOT, "build", "interop", "forky")
 PLUGINS = ("random nonce openssl pem pkcs1 pkcs8 x509 pubkey revocation constraints aesni aes gcm "
            "ccm ctr sha1 sha2 hmac kdf drbg curve25519 chapoly kernel-libipsec kernel-netlink "
-           "socket-default vici updown")
+           "socket-default vici updown curl")
+
+OCSP_PORT = 8889
 
 # $1 the root, $2 this instance's folder. Mounts are private to this process and go with it.
 START = """
@@ -51,9 +53,9 @@ def version():
 class StrongSwan(Peer):
     kind = "strongswan"
 
-    # Both spell a suite alike except for AES-GCM's ICV and additional key exchanges.
+    # Both spell a suite alike except for the ICV of AES-GCM and AES-CCM and additional key exchanges.
     def suite(self, words):
-        words = re.sub(r"gcm\b", "gcm16", words)
+        words = re.sub(r"([gc]cm)\b", r"\g<1>16", words)
         number = itertools.count(1)
         return re.sub(r"\+(\w+)", lambda m: f"-ke{next(number)}_{m[1]}", words)
 
@@ -62,7 +64,7 @@ class StrongSwan(Peer):
         self.folder = os.path.dirname(self.lab.file(f"{self.name}/strongswan.conf",
                                                     self.strongswan_conf()))
         self.lab.file(f"{self.name}/swanctl/swanctl.conf", self.swanctl_conf())
-        for sub in ("x509", "x509ca", "private", "conf.d", "pubkey", "rsa", "ecdsa", "pkcs8"):
+        for sub in ("x509", "x509ca", "x509crl", "private", "conf.d", "pubkey", "rsa", "ecdsa", "pkcs8"):
             os.makedirs(os.path.join(self.folder, "swanctl", sub), exist_ok=True)
         if t.auth != "psk":
             cert, key = t.certs[t.local.id]
@@ -73,6 +75,8 @@ class StrongSwan(Peer):
                 self.lab.file(f"{self.name}/swanctl/x509ca/above{number}.pem", ca)
             self.lab.file(f"{self.name}/swanctl/private/own.key", key, 0o600)
             self.lab.file(f"{self.name}/swanctl/x509ca/ca.pem", t.certs["ca"])
+            if "crl" in t.certs:
+                self.lab.file(f"{self.name}/swanctl/x509crl/ca.crl", t.certs["crl"])
 
     def strongswan_conf(self):
         raw = "yes" if self.tunnel.raw_esp else "no"
@@ -116,6 +120,19 @@ charon-systemd {{
             local, remote = "auth = pubkey\n      certs = own.pem", \
                             "auth = pubkey\n      cacerts = ca.pem"
             secrets = ""
+        if t.auth.endswith("-pss"):
+            # It refuses any other signature of the peer, and makes no other; "ike:" so that the CA
+            # may sign its certificates otherwise.
+            local = local.replace("pubkey", "ike:rsa/pss-sha256-sha384-sha512")
+            remote = remote.replace("pubkey", "ike:rsa/pss-sha256-sha384-sha512")
+        if "crl" in (t.certs or {}):
+            remote += "\n      revocation = strict"
+        ocsp = ""
+        if "ocsp" in (t.certs or {}):
+            remote += "\n      revocation = strict"
+            ocsp = "ocsp = both"
+            secrets = ("authorities {\n  ca {\n    cacert = ca.pem\n"
+                       f"    ocsp_uris = http://127.0.0.1:{OCSP_PORT}\n  }}\n}}\n")
         ppk = ""
         if t.ppk_key():
             name, key = t.ppk_key()
@@ -134,6 +151,7 @@ charon-systemd {{
     send_cert = always
     childless = {t.childless}
     {ppk}
+    {ocsp}
     fragmentation = {'yes' if t.fragmentation else 'no'}
     local {{
       id = {t.local.id}
@@ -157,6 +175,9 @@ charon-systemd {{
 
     def start(self):
         self.write_files()
+        if "ocsp" in (self.tunnel.certs or {}):
+            # What it asks about its own certificate, to bring the response to the peer.
+            self.host.start([*self.tunnel.certs["responder"], "-port", str(OCSP_PORT)], "ocsp")
         self.process = self.host.start(
             ["unshare", "-m", "sh", "-c", START, "charon", FOLDER, self.folder], "charon")
         wait_until(self.answers, 20, "charon answers swanctl")
