@@ -15,7 +15,8 @@ class Tunnel:
     auth: str              # psk, or the kind of certificate (certs.py); "ecdsa+mldsa65": two
                            # (run_interop.py has the words after a dash). certs may hold "crl", a
                            # list in DER: strict about revocation; and "ocsp", responses in DER:
-                           # each side wants one in IKE_AUTH, and does without lists
+                           # each side wants one in IKE_AUTH, and does without lists. "public":
+                           # the ends' public keys in PEM, known to both: no certificates
     ike: str
     esp: str
     local_ts: list

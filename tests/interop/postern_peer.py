@@ -25,6 +25,9 @@ class Postern(Peer):
                 files["better.pem"] = (cert, 0o644)
                 files["better.key"] = (key, 0o600)
                 files["better-ca.pem"] = (t.certs["better"]["ca"], 0o644)
+            if "public" in t.certs:
+                auth = ["auth = pubkey", 'key = "own.key"', 'remote-pubkey = "peer.pub"']
+                files["peer.pub"] = (t.certs["public"][t.remote.id], 0o644)
             if "mlkem" in t.auth:
                 auth.append("kem-auth = yes")
             if "crl" in t.certs:

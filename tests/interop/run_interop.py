@@ -59,7 +59,7 @@ SUITES = {
 # without.
 # After a dash in auth: chain, each end's certificate is by an intermediate CA that the other does not
 # know; pss, strongSwan makes and takes no signature but RSA-PSS; crl, both have a revocation list and
-# are strict about it; ocsp, both want an OCSP response in IKE_AUTH (RFC 4806). mlkem768 after a plus:
+# are strict about it; raw, each knows the other's public key, and there are no certificates; ocsp, both want an OCSP response in IKE_AUTH (RFC 4806). mlkem768 after a plus:
 # Postern would rather authenticate by a KEM. old: strongSwan does not know RFC 7427; weak: Postern
 # takes SHA-1. proof: what Postern says of how strongSwan proved who it is. log: what strongSwan logs.
 # both: only `make interop` runs it, in both roles.
@@ -89,6 +89,9 @@ SCENARIOS = [
              log="using cached crl.*certificate status is good"),
     Scenario("ocsp", "ecdsa-ocsp", "gcm256", both=True,
              log="received OCSP response .*using cached ocsp response.*status is good"),
+    Scenario("raw-ed25519", "ed25519-raw", "gcm256", both=True, proof="ed25519",
+             log="with ED25519 successful"),
+    Scenario("raw-rsa", "rsa-raw", "gcm256", both=True, proof="rsa-pkcs1"),
     Scenario("psk-ccm", "psk", "ccm", both=True),
     Scenario("udp", "psk", "gcm128", udp=True),
     Scenario("nat-initiator", "psk", "gcm128", nat="a"),
@@ -147,6 +150,9 @@ def certificates(kind):
             certs.revoke(folder, first, sites.IDS[way[-1]])
         if way == "crl" or way.startswith("revoked-"):
             made_certs[kind]["crl"] = certs.crl(folder, first)
+        if way == "raw":
+            made_certs[kind]["public"] = {i: certs.public_key(folder, made_certs[kind][i][1])
+                                          for i in sites.IDS.values()}
         if way == "ocsp":
             for i in sites.IDS.values():
                 certs.know(folder, first, i)

@@ -70,7 +70,12 @@ class StrongSwan(Peer):
             cert, key = t.certs[t.local.id]
             end = "-----END CERTIFICATE-----\n"
             own, *above = (part + end for part in cert.split(end)[:-1])
-            self.lab.file(f"{self.name}/swanctl/x509/own.pem", own)
+            if "public" in t.certs:
+                for site, name in (t.local, "own"), (t.remote, "peer"):
+                    self.lab.file(f"{self.name}/swanctl/pubkey/{name}.pub",
+                                  t.certs["public"][site.id])
+            else:
+                self.lab.file(f"{self.name}/swanctl/x509/own.pem", own)
             for number, ca in enumerate(above):
                 self.lab.file(f"{self.name}/swanctl/x509ca/above{number}.pem", ca)
             self.lab.file(f"{self.name}/swanctl/private/own.key", key, 0o600)
@@ -120,6 +125,8 @@ charon-systemd {{
             local, remote = "auth = pubkey\n      certs = own.pem", \
                             "auth = pubkey\n      cacerts = ca.pem"
             secrets = ""
+        if "public" in (t.certs or {}):
+            local, remote = (f"auth = pubkey\n      pubkeys = {k}.pub" for k in ("own", "peer"))
         if t.auth.endswith("-pss"):
             # It refuses any other signature of the peer, and makes no other; "ike:" so that the CA
             # may sign its certificates otherwise.
