@@ -16,7 +16,8 @@ class Tunnel:
                            # (run_interop.py has the words after a dash). certs may hold "crl", a
                            # list in DER: strict about revocation; and "ocsp", responses in DER:
                            # each side wants one in IKE_AUTH, and does without lists. "public":
-                           # the ends' public keys in PEM, known to both: no certificates
+                           # the ends' public keys in PEM, known to both: no certificates; "url":
+                           # under it each certificate, called by its SHA-1, which goes instead
     ike: str
     esp: str
     local_ts: list

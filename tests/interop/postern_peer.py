@@ -1,4 +1,5 @@
 """Postern as a peer of the interop tests."""
+import certs
 import postern
 from peer import Peer
 
@@ -38,6 +39,9 @@ class Postern(Peer):
                 files["own.ocsp"] = (t.certs["ocsp"][t.local.id], 0o644)
             if t.weak:
                 auth.append("weak-signatures = yes")
+            if "url" in t.certs:
+                auth += [f'cert-url = "{t.certs["url"]}{certs.sha1(cert)}"', "cert-lookup = yes"]
+                secret = "fetch { private = yes }"
         ppk = []
         if t.ppk_key():
             name, key = t.ppk_key()

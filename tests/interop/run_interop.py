@@ -16,6 +16,7 @@ build/interop/table.md.
 import collections
 import os
 import re
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -162,8 +163,8 @@ def certificates(kind):
     return made_certs[kind]
 
 
-def peers(lab, s, scenario, initiator, responder):
-    suite, made = SUITES[scenario.suite], certificates(scenario.auth)
+def peers(lab, s, scenario, initiator, responder, made=None):
+    suite, made = SUITES[scenario.suite], made or certificates(scenario.auth)
     for kind, here, there, childless in ((initiator, s.a, s.b, "prefer"),
                                          (responder, s.b, s.a, "allow")):
         net = "net4" if scenario.inner == 4 else "net6"
@@ -282,6 +283,30 @@ def refuses_revoked(lab, whose, initiator, responder):
     expect(not up or whose == "b", "it came up")
 
 
+def certificates_by_url(lab, initiator, responder):
+    """Each sends the hash and the URL of its certificate in place of it (RFC 7296 3.6), and fetches
+    the peer's. The server is beside strongSwan: Postern calls nobody on its own host."""
+    s = sites.sites(lab)
+    made = dict(certificates("ecdsa"))
+    here = s.a if initiator == "strongswan" else s.b
+    made["url"] = f"http://{here.address}:8080/"
+    for i in sites.IDS.values():
+        lab.file(f"web/{certs.sha1(made[i][0])}", ssl.PEM_cert_to_DER_cert(made[i][0]))
+    web = here.gateway.start(["python3", "-m", "http.server", "-d", f"{lab.folder}/web", "8080"],
+                             "web")
+    web.wait_for("Serving", 10)
+    i, r = peers(lab, s, Scenario("by-url", "ecdsa", "gcm256"), initiator, responder, made)
+    r.start()
+    i.start()
+    i.initiate()
+    s.a.lan.ping(s.b.host4, check=True)
+    for peer in i, r:
+        theirs = certs.sha1(made[peer.tunnel.remote.id][0])
+        expect(f"GET /{theirs} " in web.output(), f"{peer.name} has not fetched its peer's")
+    i.terminate()
+    wait_until(lambda: r.status()["ikes"] == 0, 10, f"{r.name} notices that the tunnel is down")
+
+
 def write_table(path):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     head = ("scenario", "initiator", "responder", "auth", "IKE", "ESP", "inner in outer", "NAT",
@@ -318,6 +343,11 @@ def tests(pairs, half):
             refusal.__name__ = f"downgrade-required-{initiator}-to-{responder}"
             yield refusal
     for initiator, responder in [] if half else pairs:
+        if initiator != responder:
+            def by_url(lab, initiator=initiator, responder=responder):
+                certificates_by_url(lab, initiator, responder)
+            by_url.__name__ = f"by-url-{initiator}-to-{responder}"
+            yield by_url
         for whose, end in ("a", "initiator"), ("b", "responder"):
             def revoked(lab, whose=whose, initiator=initiator, responder=responder):
                 refuses_revoked(lab, whose, initiator, responder)

@@ -106,6 +106,7 @@ charon-systemd {{
         }}
     }}
     retransmit_timeout = 2.0
+    hash_and_url = {'yes' if 'url' in (self.tunnel.certs or {}) else 'no'}
     signature_authentication = {'yes' if self.tunnel.rfc7427 else 'no'}
     plugins {{
         kernel-libipsec {{
@@ -140,6 +141,9 @@ charon-systemd {{
             ocsp = "ocsp = both"
             secrets = ("authorities {\n  ca {\n    cacert = ca.pem\n"
                        f"    ocsp_uris = http://127.0.0.1:{OCSP_PORT}\n  }}\n}}\n")
+        if "url" in (t.certs or {}):
+            secrets = ("authorities {\n  ca {\n    cacert = ca.pem\n"
+                       f"    cert_uri_base = {t.certs['url']}\n  }}\n}}\n")
         ppk = ""
         if t.ppk_key():
             name, key = t.ppk_key()

@@ -1,5 +1,7 @@
 """Certificates for the tests, made by the openssl command in a folder of the test."""
+import hashlib
 import os
+import ssl
 import subprocess
 
 # How `openssl req` makes a key of each kind.
@@ -154,6 +156,11 @@ def public_key(folder, private_key):
         f.write(private_key)
     openssl("pkey", "-in", path, "-pubout", "-out", path + ".pub")
     return read(path + ".pub")
+
+
+def sha1(pem):
+    """The hash of a certificate in PEM that RFC 7296 3.6 goes by."""
+    return hashlib.sha1(ssl.PEM_cert_to_DER_cert(pem), usedforsecurity=False).hexdigest()
 
 
 def read(path):
