@@ -247,7 +247,7 @@ static int put_pem(const struct composite_provider *p, OSSL_CORE_BIO *out, const
 		   const unsigned char *der, size_t n)
 {
 	BIO *text = BIO_new(BIO_s_mem());
-	char *octets;
+	char *octets = NULL;
 	long len = 0;
 	int rc;
 

@@ -92,14 +92,15 @@ enum err sandbox_drop(const struct sandbox_user *u, const char *folder, pid_t pa
 /* Landlock has no functions in the C library. */
 static bool allow_beneath(int rules, const char *folder)
 {
-	struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
-								    LANDLOCK_ACCESS_FS_READ_DIR};
-
-	rule.parent_fd = open(folder, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0)
+	const int fd = open(folder, O_PATH | O_CLOEXEC);
+	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == EACCES;
+	const struct landlock_path_beneath_attr rule = {
+	    .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+	    .parent_fd = fd,
+	};
 	long rc = syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-	(void)close(rule.parent_fd);
+	(void)close(fd);
 	return rc == 0;
 }
 
