@@ -40,7 +40,8 @@ class Postern(Peer):
             if t.weak:
                 auth.append("weak-signatures = yes")
             if "url" in t.certs:
-                auth += [f'cert-url = "{t.certs["url"]}{certs.sha1(cert)}"', "cert-lookup = yes"]
+                auth += [f'cert-url = "{t.certs["url"]}{certs.sha1(cert)}"', "cert-lookup = yes",
+                         f'crl-url = "{t.certs["url"]}ca.crl"', "revocation = strict"]
                 secret = "fetch { private = yes }"
         ppk = []
         if t.ppk_key():

@@ -60,9 +60,10 @@ SUITES = {
 # without.
 # After a dash in auth: chain, each end's certificate is by an intermediate CA that the other does not
 # know; pss, strongSwan makes and takes no signature but RSA-PSS; crl, both have a revocation list and
-# are strict about it; raw, each knows the other's public key, and there are no certificates; ocsp, both want an OCSP response in IKE_AUTH (RFC 4806). mlkem768 after a plus:
-# Postern would rather authenticate by a KEM. old: strongSwan does not know RFC 7427; weak: Postern
-# takes SHA-1. proof: what Postern says of how strongSwan proved who it is. log: what strongSwan logs.
+# are strict about it; ocsp, both want an OCSP response in IKE_AUTH (RFC 4806); raw, each knows the
+# other's public key, and there are no certificates. mlkem768 after a plus: Postern would rather
+# authenticate by a KEM. old: strongSwan does not know RFC 7427; weak: Postern takes SHA-1. proof: what
+# Postern says of how strongSwan proved who it is. log: what strongSwan logs.
 # both: only `make interop` runs it, in both roles.
 Scenario = collections.namedtuple("Scenario",
                                   "name auth suite outer inner nat udp mtu whole childless both ppk old "
@@ -285,21 +286,25 @@ def refuses_revoked(lab, whose, initiator, responder):
 
 def certificates_by_url(lab, initiator, responder):
     """Each sends the hash and the URL of its certificate in place of it (RFC 7296 3.6), and fetches
-    the peer's. The server is beside strongSwan: Postern calls nobody on its own host."""
+    the peer's, and the CA's revocation list too, being strict about it. The server is beside
+    strongSwan: Postern calls nobody on its own host."""
     s = sites.sites(lab)
     made = dict(certificates("ecdsa"))
     here = s.a if initiator == "strongswan" else s.b
     made["url"] = f"http://{here.address}:8080/"
     for i in sites.IDS.values():
         lab.file(f"web/{certs.sha1(made[i][0])}", ssl.PEM_cert_to_DER_cert(made[i][0]))
+    lab.file("web/ca.crl", certs.crl(cert_folder, "ecdsa"))
     web = here.gateway.start(["python3", "-m", "http.server", "-d", f"{lab.folder}/web", "8080"],
                              "web")
     web.wait_for("Serving", 10)
     i, r = peers(lab, s, Scenario("by-url", "ecdsa", "gcm256"), initiator, responder, made)
     r.start()
     i.start()
+    (i if initiator == "postern" else r).daemon.wait_log("ca.crl fetched", 10)
     i.initiate()
     s.a.lan.ping(s.b.host4, check=True)
+    expect(web.output().count("GET /ca.crl ") == 2, "one of them has not fetched the list")
     for peer in i, r:
         theirs = certs.sha1(made[peer.tunnel.remote.id][0])
         expect(f"GET /{theirs} " in web.output(), f"{peer.name} has not fetched its peer's")

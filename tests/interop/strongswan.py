@@ -142,8 +142,10 @@ charon-systemd {{
             secrets = ("authorities {\n  ca {\n    cacert = ca.pem\n"
                        f"    ocsp_uris = http://127.0.0.1:{OCSP_PORT}\n  }}\n}}\n")
         if "url" in (t.certs or {}):
+            remote += "\n      revocation = strict"
             secrets = ("authorities {\n  ca {\n    cacert = ca.pem\n"
-                       f"    cert_uri_base = {t.certs['url']}\n  }}\n}}\n")
+                       f"    cert_uri_base = {t.certs['url']}\n"
+                       f"    crl_uris = {t.certs['url']}ca.crl\n  }}\n}}\n")
         ppk = ""
         if t.ppk_key():
             name, key = t.ppk_key()
