@@ -138,8 +138,15 @@ static enum err put_url(struct ike_credential *to, const struct config_section *
 	return e;
 }
 
-static enum err take_crl_urls(const struct config_section *s, struct ike_remote_auth *a)
+static enum err take_revocation_urls(const struct config_section *s, struct ike_remote_auth *a)
 {
+	const struct config_value *responder = config_get(s, "ocsp-url");
+
+	if (responder != NULL) {
+		a->ocsp_url = mem_text(responder->text);
+		if (a->ocsp_url == NULL)
+			return ERR_NO_MEMORY;
+	}
 	if (config_get(s, "crl-url") == NULL)
 		return ERR_NONE;
 	a->crl_urls = mem_new(CRL_URLS_MAX * sizeof(*a->crl_urls));
@@ -367,7 +374,7 @@ enum err build_auth(struct building *b, const struct config_section *s, struct i
 	enum err all = by_cert ? take_cas(b, s, c) : take_remote_keys(b, s, c);
 
 	if (all == ERR_NONE && by_cert)
-		all = take_crl_urls(s, &c->remote_auth);
+		all = take_revocation_urls(s, &c->remote_auth);
 
 	c->local_auth.credentials =
 	    mem_new(IKE_CREDENTIALS_MAX * sizeof(*c->local_auth.credentials));

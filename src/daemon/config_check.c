@@ -95,6 +95,8 @@ static void check_auth(const struct config_section *s, struct errors *e)
 	    {"key", false, true, true, false},
 	    {"crl-url", false, true, false, true},
 	    {"crl-fetch", false, true, false, true},
+	    {"ocsp-url", false, true, false, true},
+	    {"ocsp-fetch", false, true, false, true},
 	    {"cert-url", false, true, false, true},
 	    {"cert-bundle-url", false, true, false, true},
 	    {"cert-lookup", false, true, false, true},

@@ -9,6 +9,7 @@
 #include "crypto/crypto.h"
 #include "daemon/fetch_cache.h"
 #include "pki/crl.h"
+#include "pki/ocsp.h"
 
 /* Seconds. */
 #define MINUTE       60
@@ -16,7 +17,9 @@
 #define FAILURE_KEPT 30           /* nobody asks a server that fails again before */
 #define KEEP_RETRY   (5 * MINUTE) /* the same for what is fetched ahead of time */
 #define BY_HASH_KEPT (7 * DAY)    /* the name is the contents */
-#define OCSP_KEPT    MINUTE
+/* Until its nextUpdate, but no longer than this: whether a responder has signed it is not looked at
+ * here, and one from somebody in between is not to last. */
+#define OCSP_KEPT (10 * MINUTE)
 
 struct waiter {
 	struct waiter *next;
@@ -162,6 +165,25 @@ static void tell(const struct fetch_desk *d, const struct errand *e, bool good, 
 		  ike_fetch_kind_name(e->ask.kind), e->url, what);
 }
 
+static enum err look_at_answer(struct bytes data, int64_t now, struct fetch_entry *entry,
+			       const char **why)
+{
+	struct ocsp *o = NULL;
+	enum err e = ocsp_parse(&o, data, why);
+
+	if (e != ERR_NONE)
+		return e;
+	entry->until = now + OCSP_KEPT;
+	if (ocsp_next_update(o) < entry->until)
+		entry->until = ocsp_next_update(o);
+	/* One that is out of date still says who is revoked, and is not asked for at once again. */
+	if (entry->until < now + FAILURE_KEPT)
+		entry->until = now + FAILURE_KEPT;
+	entry->refresh_at = entry->until;
+	ocsp_free(o);
+	return ERR_NONE;
+}
+
 /* What came, as an entry of the cache; ERR_NONE or why it cannot be what was wanted. */
 static enum err look_at(const struct fetch_desk *d, const struct fetch_ask *ask,
 			const struct fetch_result *r, int64_t now, struct fetch_entry *entry,
@@ -171,7 +193,9 @@ static enum err look_at(const struct fetch_desk *d, const struct fetch_ask *ask,
 	uint8_t sha1[IKE_FETCH_HASH_LEN];
 	struct crl *crl = NULL;
 
-	entry->refresh_at = entry->until = now + OCSP_KEPT;
+	if (ask->kind == IKE_FETCH_OCSP)
+		return look_at_answer(data, now, entry, why);
+	entry->refresh_at = entry->until = now + MINUTE;
 	*why = "its SHA-1 is not the one that the peer names";
 	if (ask->has_sha1) {
 		if (hash_parts(d->crypto, HASH_SHA1, &data, 1, sha1) != ERR_NONE ||

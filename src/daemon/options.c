@@ -171,6 +171,16 @@ static const struct config_option options[] = {
      "holder has proved to have its key. What may be fetched, and from where, is in the section "
      "fetch.",
      CONNECTION(remote_auth.fetch_crls)},
+    {SECTION_CONNECTION, "ocsp-url", OPTION_URL, false, false, NULL, 0, 0, NULL,
+     "A responder that is asked over HTTP about those of the peer's certificates of which neither "
+     "a "
+     "list nor an OCSP response that it brings tells, once it has proved to have its key. Without "
+     "it, the one that a certificate names.",
+     OTHER},
+    {SECTION_CONNECTION, "ocsp-fetch", OPTION_BOOL, false, false, "yes", 0, 0, NULL,
+     "Ask the responder that a certificate names. What may be asked, and where, is in the section "
+     "fetch; with revocation = relaxed one that does not answer stops nobody.",
+     CONNECTION(remote_auth.fetch_ocsp)},
     {SECTION_CONNECTION, "cert-lookup", OPTION_BOOL, false, false, "no", 0, 0, NULL,
      "Let the peer name a URL and a hash in place of its certificate (RFC 7296 3.6). It has then "
      "not yet proved who it is, and makes us call whom it likes within what fetch allows.",

@@ -55,6 +55,7 @@ static void clear_remote(struct ike_remote_auth *a)
 	for (size_t i = 0; i < a->n_crl_urls; i++)
 		mem_free(a->crl_urls[i]);
 	mem_free(a->crl_urls);
+	mem_free(a->ocsp_url);
 	trust_free(a->trust);
 }
 

@@ -114,6 +114,8 @@ struct ike_remote_auth {
 	char **crl_urls;    /* where lists of its CAs are; owned */
 	size_t n_crl_urls;
 	bool fetch_crls;          /* also from where the certificates say (RFC 5280 4.2.1.13) */
+	char *ocsp_url;           /* of a responder for all its CAs; NULL: none; owned */
+	bool fetch_ocsp;          /* else, ask where the certificates say (RFC 5280 4.2.2.1) */
 	bool cert_lookup;         /* certificates by Hash and URL are taken (RFC 7296 3.6) */
 	struct public_key **keys; /* for pubkey: any of them; owned */
 	size_t n_keys;

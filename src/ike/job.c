@@ -240,46 +240,11 @@ struct peer_check {
 	int64_t wall_time;
 };
 
-/* The revocation lists that came beside the certificates (RFC 7296 3.6, encoding 7). One of a kind
- * that is not taken is as good as none; one that is malformed is not. */
-static enum err take_lists(struct ike_job *job, const struct peer_certs *sent,
-			   struct crl *lists[PEER_CERTS_MAX], size_t *n)
-{
-	const char *why = "";
-
-	for (size_t i = 0; i < sent->n; i++) {
-		if (sent->part[i].encoding != CERT_CRL)
-			continue;
-		enum err e = crl_parse(&lists[*n], sent->part[i].der, &why);
-		if (e == ERR_NO_MEMORY)
-			return e;
-		if (e != ERR_NONE && e != ERR_UNSUPPORTED)
-			return refuse(job, why);
-		*n += e == ERR_NONE;
-	}
-	return ERR_NONE;
-}
-
-/* The OCSP responses beside them (RFC 4806), likewise. */
-static enum err take_answers(struct ike_job *job, const struct peer_certs *sent,
-			     struct ocsp *answers[OCSP_ANSWERS_MAX], size_t *n)
-{
-	const char *why = "";
-
-	for (size_t i = 0; i < sent->n; i++) {
-		if (sent->part[i].encoding != CERT_OCSP)
-			continue;
-		if (*n == OCSP_ANSWERS_MAX)
-			return refuse(job, "the peer sent more than 8 OCSP responses");
-		enum err e = ocsp_parse(&answers[*n], sent->part[i].der, &why);
-		if (e == ERR_NO_MEMORY)
-			return e;
-		if (e != ERR_NONE && e != ERR_UNSUPPORTED)
-			return refuse(job, why);
-		*n += e == ERR_NONE;
-	}
-	return ERR_NONE;
-}
+/* What more there is to be asked about a chain. */
+struct unknown {
+	struct crl_points lists;
+	struct ocsp_questions questions;
+};
 
 static bool about_kem(const struct ike_job *job)
 {
@@ -287,24 +252,25 @@ static bool about_kem(const struct ike_job *job)
 }
 
 static enum err check_chain(struct ike_job *job, const struct peer_check *check,
-			    enum revocation_policy revocation, struct crl_points *missing)
+			    enum revocation_policy revocation, struct unknown *unknown)
 {
 	const struct ike_remote_auth *a = &job->connection->remote_auth;
 	struct crl *lists[PEER_CERTS_MAX] = {NULL};
-	struct ocsp *answers[OCSP_ANSWERS_MAX] = {NULL};
+	struct ocsp *answers[PEER_ANSWERS_MAX] = {NULL};
 	struct trust_policy policy = {.kem = about_kem(job),
 				      .answers = (const struct ocsp *const *)answers,
 				      .ocsp_required = a->ocsp == IKE_OCSP_REQUIRE,
 				      .revocation = revocation,
-				      .missing = missing,
+				      .missing = unknown != NULL ? &unknown->lists : NULL,
+				      .questions = unknown != NULL ? &unknown->questions : NULL,
 				      .key_types = a->key_types,
 				      .received = (const struct crl *const *)lists};
 	enum err e = ERR_NONE;
 
 	if (revocation != REVOCATION_NONE)
-		e = take_lists(job, &check->sent, lists, &policy.n_received);
+		e = peer_certs_lists(job, &check->sent, lists, &policy.n_received);
 	if (e == ERR_NONE && revocation != REVOCATION_NONE)
-		e = take_answers(job, &check->sent, answers, &policy.n_answers);
+		e = peer_certs_answers(job, &check->sent, answers, &policy.n_answers);
 	if (e == ERR_NONE)
 		e = trust_check_chain(
 		    a->trust, &policy, (const struct certificate *const *)check->certs, check->n,
@@ -404,31 +370,50 @@ static enum err verify_with_first(struct ike_job *job, const struct peer_check *
 			   : refuse(job, "the peer's certificate has a key of unknown type");
 }
 
-/* Lists are fetched only for somebody who has a certificate of ours and its key: a stranger makes
- * us call nobody. */
-static enum err verify_by_certificates(struct ike_job *job, struct peer_check *check,
-				       struct bytes signature)
+/* A responder is asked when the lists are there that there are to be had: one list tells of many.
+ */
+static enum err want_more(struct ike_job *job, const struct unknown *unknown)
 {
-	const enum revocation_policy policy = job->connection->remote_auth.revocation;
-	struct crl_points missing = {.any = false};
-	enum err e = check_chain(job, check, policy, &missing);
+	const enum err e = peer_certs_want_lists(job, &unknown->lists);
 
-	if (e == ERR_NO_MEMORY || (e != ERR_NONE && !missing.any))
+	return e != ERR_NONE ? e : peer_certs_want_answers(job, &unknown->questions);
+}
+
+/* Lists and answers are fetched only for somebody who has a certificate of ours and its key: a
+ * stranger makes us call nobody. */
+static enum err verify_known(struct ike_job *job, struct peer_check *check, struct bytes signature,
+			     struct unknown *unknown)
+{
+	enum err e = check_chain(job, check, job->connection->remote_auth.revocation, unknown);
+
+	if (e == ERR_NO_MEMORY ||
+	    (e != ERR_NONE && !unknown->lists.any && unknown->questions.n == 0))
 		return e;
 	if (e == ERR_NONE) {
 		e = verify_with_first(job, check, signature);
-		return e != ERR_NONE ? e : peer_certs_want_lists(job, &missing);
+		return e != ERR_NONE ? e : want_more(job, unknown);
 	}
-	/* Perhaps it is the missing list alone that is wrong. */
+	/* Perhaps it is alone that nothing is known of it that is wrong. */
 	char reason[sizeof(job->reason)];
 	memcpy(reason, job->reason, sizeof(reason));
 	if (check_chain(job, check, REVOCATION_NONE, NULL) == ERR_NONE &&
 	    verify_with_first(job, check, signature) == ERR_NONE &&
-	    peer_certs_want_lists(job, &missing) == ERR_STATE)
+	    want_more(job, unknown) == ERR_STATE)
 		return ERR_STATE;
 	job->proof_failed = false;
 	memcpy(job->reason, reason, sizeof(reason));
 	peer_certs_explain(job);
+	return e;
+}
+
+static enum err verify_by_certificates(struct ike_job *job, struct peer_check *check,
+				       struct bytes signature)
+{
+	struct unknown *unknown = mem_new(sizeof(*unknown)); /* too large for a stack */
+	const enum err e =
+	    unknown != NULL ? verify_known(job, check, signature, unknown) : ERR_NO_MEMORY;
+
+	mem_free(unknown);
 	return e;
 }
 

@@ -16,6 +16,7 @@ static enum err push(struct ike_job *job, struct peer_certs *out, struct bytes d
 {
 	if (out->n == PEER_CERTS_MAX)
 		return refuse(job, "the peer sent more certificates than we take");
+	out->part[out->n].fetched = false;
 	out->part[out->n].der = der;
 	out->part[out->n++].encoding = encoding;
 	return ERR_NONE;
@@ -106,10 +107,54 @@ enum err peer_certs_collect(struct ike_job *job, struct crypto *c, struct peer_c
 	for (size_t i = 0; job->fetches != NULL && i < job->fetches->n && e == ERR_NONE; i++) {
 		const struct ike_fetch *item = &job->fetches->item[i];
 
-		if (item->kind == IKE_FETCH_CRL && item->done && item->result == ERR_NONE)
-			e = push(job, out, bytes_of(item->data, item->data_n), CERT_CRL);
+		if ((item->kind != IKE_FETCH_CRL && item->kind != IKE_FETCH_OCSP) || !item->done ||
+		    item->result != ERR_NONE)
+			continue;
+		e = push(job, out, bytes_of(item->data, item->data_n),
+			 item->kind == IKE_FETCH_CRL ? CERT_CRL : CERT_OCSP);
+		if (e == ERR_NONE)
+			out->part[out->n - 1].fetched = true;
 	}
 	return e == ERR_NONE && waits ? ERR_STATE : e;
+}
+
+enum err peer_certs_lists(struct ike_job *job, const struct peer_certs *sent,
+			  struct crl *lists[PEER_CERTS_MAX], size_t *n)
+{
+	const char *why = "";
+
+	for (size_t i = 0; i < sent->n; i++) {
+		if (sent->part[i].encoding != CERT_CRL)
+			continue;
+		enum err e = crl_parse(&lists[*n], sent->part[i].der, &why);
+		if (e == ERR_NO_MEMORY)
+			return e;
+		if (e != ERR_NONE && e != ERR_UNSUPPORTED)
+			return refuse(job, why);
+		*n += e == ERR_NONE;
+	}
+	return ERR_NONE;
+}
+
+enum err peer_certs_answers(struct ike_job *job, const struct peer_certs *sent,
+			    struct ocsp *answers[PEER_ANSWERS_MAX], size_t *n)
+{
+	const char *why = "";
+	size_t n_sent = 0;
+
+	for (size_t i = 0; i < sent->n; i++) {
+		if (sent->part[i].encoding != CERT_OCSP)
+			continue;
+		if (!sent->part[i].fetched && n_sent++ == OCSP_ANSWERS_MAX)
+			return refuse(job, "the peer sent more than 8 OCSP responses");
+		enum err e = ocsp_parse(&answers[*n], sent->part[i].der, &why);
+		if (e == ERR_NO_MEMORY)
+			return e;
+		if (e != ERR_NONE && e != ERR_UNSUPPORTED && !sent->part[i].fetched)
+			return refuse(job, why);
+		*n += e == ERR_NONE;
+	}
+	return ERR_NONE;
 }
 
 /* One that cannot be asked for is as good as one that cannot be had. */
@@ -136,17 +181,37 @@ enum err peer_certs_want_lists(struct ike_job *job, const struct crl_points *mis
 	return waits ? ERR_STATE : ERR_NONE;
 }
 
+enum err peer_certs_want_answers(struct ike_job *job, const struct ocsp_questions *questions)
+{
+	const struct ike_remote_auth *a = &job->connection->remote_auth;
+	bool waits = false;
+
+	for (size_t i = 0; i < questions->n; i++) {
+		const struct ocsp_question *q = &questions->q[i];
+		const char *url = a->ocsp_url != NULL ? a->ocsp_url : a->fetch_ocsp ? q->url : "";
+		const struct ike_fetch_wish wish = {.kind = IKE_FETCH_OCSP,
+						    .url = bytes_of(url, strlen(url)),
+						    .body = bytes_of(q->der, q->der_len),
+						    .octets_max = IKE_FETCH_OCSP_OCTETS};
+		const struct ike_fetch *item;
+
+		/* As with lists: one that cannot be asked for is as good as none. */
+		waits |= ike_fetch_want(job, &wish, &item) == ERR_NONE && !item->done;
+	}
+	return waits ? ERR_STATE : ERR_NONE;
+}
+
 void peer_certs_explain(struct ike_job *job)
 {
-	const size_t at = strlen(job->reason);
-
 	for (size_t i = 0; job->fetches != NULL && i < job->fetches->n; i++) {
 		const struct ike_fetch *item = &job->fetches->item[i];
 
-		if (item->kind != IKE_FETCH_CRL || item->result == ERR_NONE)
+		const size_t at = strlen(job->reason);
+
+		if ((item->kind != IKE_FETCH_CRL && item->kind != IKE_FETCH_OCSP) ||
+		    item->result == ERR_NONE)
 			continue;
-		snprintf(job->reason + at, sizeof(job->reason) - at, "; CRL %.60s: %s", item->url,
-			 item->reason);
-		return;
+		snprintf(job->reason + at, sizeof(job->reason) - at, "; %s %.60s: %s",
+			 ike_fetch_kind_name(item->kind), item->url, item->reason);
 	}
 }

@@ -82,37 +82,54 @@ static enum ocsp_answer ask(const struct revocation *r, struct ocsp_asked *a, co
 	return all;
 }
 
+/* Of the certificate at this place in the chain. */
+static struct revocation_verdict settle_one(const struct revocation *r, struct ocsp_asked *a,
+					    int depth)
+{
+	const struct trust_policy *p = r->policy;
+	struct revocation_verdict v = {.depth = depth};
+	const enum ocsp_answer answer = ask(r, a, &v.about_ocsp);
+
+	v.wanted = p->ocsp_required && depth == 0 && answer == OCSP_SILENT;
+	v.code = answer == OCSP_REVOKED ? X509_V_ERR_CERT_REVOKED
+		 : v.wanted             ? X509_V_ERR_OCSP_VERIFY_NEEDED
+		 : answer == OCSP_SILENT && p->revocation == REVOCATION_STRICT ? r->unknown[depth]
+									       : X509_V_OK;
+	if (p->questions != NULL && answer == OCSP_SILENT &&
+	    (v.wanted || r->unknown[depth] != X509_V_OK))
+		ocsp_questions_note(p->questions, a->cert, a->issuer);
+	return v;
+}
+
 struct revocation_verdict revocation_settle(const struct revocation *r, STACK_OF(X509) * chain,
 					    const struct certificate *const *responders,
 					    size_t n_responders, int64_t now)
 {
 	const struct trust_policy *p = r->policy;
 	const int last = sk_X509_num(chain) - 1;
-	struct revocation_verdict v = {.code = X509_V_OK};
+	struct revocation_verdict all = {.code = X509_V_OK};
 
 	/* A configured CA is believed because it is configured, whoever is above it. */
-	for (v.depth = 0; v.depth < last && p->revocation != REVOCATION_NONE; v.depth++) {
+	for (int depth = 0; depth < last && p->revocation != REVOCATION_NONE; depth++) {
 		struct ocsp_asked a = {
-		    .cert = sk_X509_value(chain, v.depth),
-		    .issuer = sk_X509_value(chain, v.depth + 1),
+		    .cert = sk_X509_value(chain, depth),
+		    .issuer = sk_X509_value(chain, depth + 1),
 		    .lists = r->own,
 		    .n_lists = r->n_own,
 		    .terms = {.now = now, .responders = responders, .n_responders = n_responders},
 		};
-		enum ocsp_answer answer;
+		const struct revocation_verdict v = settle_one(r, &a, depth);
 
-		v.about_ocsp = NULL;
-		answer = ask(r, &a, &v.about_ocsp);
-		v.wanted = p->ocsp_required && v.depth == 0 && answer == OCSP_SILENT;
-		v.code = answer == OCSP_REVOKED ? X509_V_ERR_CERT_REVOKED
-			 : v.wanted             ? X509_V_ERR_OCSP_VERIFY_NEEDED
-			 : answer == OCSP_SILENT && p->revocation == REVOCATION_STRICT
-			     ? r->unknown[v.depth]
-			     : X509_V_OK;
-		if (v.code != X509_V_OK)
+		if (v.code == X509_V_ERR_CERT_REVOKED) {
+			/* There is nothing left to be asked. */
+			if (p->questions != NULL)
+				p->questions->n = 0;
 			return v;
+		}
+		if (all.code == X509_V_OK)
+			all = v;
 	}
-	return v;
+	return all;
 }
 
 void revocation_end(struct revocation *r)

@@ -33,9 +33,9 @@ struct revocation_verdict {
 	bool wanted;            /* a good OCSP response is missing where one is required */
 };
 
-/* Asks the OCSP responses too, which needs a chain whose signatures hold. A certificate that
- * anybody says is revoked is so; where the policy is strict, each below the configured CA needs a
- * list or a good response. */
+/* Asks the OCSP responses too, which needs a chain whose signatures hold, and notes what there is
+ * to be asked beyond those. A certificate that anybody says is revoked is so; where the policy is
+ * strict, each below the configured CA needs a list or a good response. */
 struct revocation_verdict revocation_settle(const struct revocation *r, STACK_OF(X509) * chain,
 					    const struct certificate *const *responders,
 					    size_t n_responders, int64_t now);
@@ -43,5 +43,7 @@ void revocation_end(struct revocation *r);
 
 /* Nothing is known of this certificate: notes where its list would be. */
 void crl_points_note(struct crl_points *to, X509 *cert);
+/* Neither do the responses at hand tell: notes what a responder is to be asked. */
+void ocsp_questions_note(struct ocsp_questions *to, X509 *cert, X509 *issuer);
 
 #endif

@@ -445,6 +445,7 @@ static bool check_usage(const struct certificate *c, const struct trust_policy *
 static bool check_revocation(const struct trust *t, const struct revocation *r,
 			     STACK_OF(X509) * chain, int64_t now, char *reason, size_t cap)
 {
+	char subject[IDENTITY_TEXT_MAX / 2];
 	const struct revocation_verdict v = revocation_settle(
 	    r, chain, (const struct certificate *const *)t->responders, t->n_responders, now);
 
@@ -455,10 +456,13 @@ static bool check_revocation(const struct trust *t, const struct revocation *r,
 		    "and one is wanted (ocsp = require)", NULL, NULL);
 	else
 		explain(v.code, sk_X509_value(chain, v.depth), reason, cap);
-	if (v.code != X509_V_ERR_CERT_REVOKED && v.about_ocsp != NULL) {
-		text_append(reason, cap, "; ");
-		text_append(reason, cap, v.about_ocsp);
-	}
+	if (v.code == X509_V_ERR_CERT_REVOKED)
+		return false;
+	name_format(X509_get_subject_name(sk_X509_value(chain, v.depth)), subject, sizeof(subject));
+	text_append(reason, cap, "; of ");
+	text_append(reason, cap, subject);
+	text_append(reason, cap, v.about_ocsp != NULL ? ": " : " no OCSP response tells");
+	text_append(reason, cap, v.about_ocsp != NULL ? v.about_ocsp : "");
 	return false;
 }
 

@@ -15,6 +15,7 @@
 #include "pki/crl_points.h"
 #include "pki/identity.h"
 #include "pki/ocsp.h"
+#include "pki/ocsp_questions.h"
 
 #define CHAIN_DEPTH_MAX  6   /* certificates between the peer's and the CA, both counted */
 #define TRUST_REASON_MAX 768 /* holds two names and the words between them */
@@ -54,6 +55,9 @@ struct trust_policy {
 	const struct ocsp *const *answers; /* OCSP responses about them; borrowed */
 	size_t n_answers;
 	bool ocsp_required; /* the first certificate needs a good one, whatever the lists say */
+	/* Gets what responders are to be asked: about each certificate below the CA of which
+	 * neither lists nor responses tell. NULL: not asked. */
+	struct ocsp_questions *questions;
 };
 
 struct trust *trust_new(void);             /* one reference */

@@ -208,13 +208,20 @@ def der(text):
 
 def fetched_by_url(lab):
     """Over HTTP: A's certificate by Hash and URL, and B's list of its CA, kept fresh; it is refused
-    by that once it is revoked. The fetch process may die."""
+    by that once it is revoked. The fetch process may die. A asks an OCSP responder about B."""
     s = sites(lab)
     folder = lab.folder + "/ca"
     made = certs.make(folder, "ecdsa", [s.a.id, s.b.id])
     web = Web(lab, s.b.gateway, {"a.der": der(made[s.a.id][0]), "ca.crl": certs.crl(folder, "ecdsa")})
     url = f"http://{s.b.address}:8080"
-    a = Postern(lab, s.a.gateway, config(s.a, s.b, CERT + [f'cert-url = "{url}/a.der"']), psk=None,
+    ocsp = f"http://{s.b.address}:8081"
+    certs.know(folder, "ecdsa", s.b.id)
+    words = ["openssl", *certs.ocsp_words(folder, "ecdsa"), "-port", "8081"]
+    responder = s.b.gateway.start(words, "responder")
+    responder.wait_for("ACCEPT", 10)
+    lines = CERT + [f'cert-url = "{url}/a.der"', f'ocsp-url = "{ocsp}"', "revocation = strict"]
+    text = config(s.a, s.b, lines) + "fetch { private = yes }\n"
+    a = Postern(lab, s.a.gateway, text, psk=None,
                 files={"own.pem": (made[s.a.id][0], 0o644), "own.key": (made[s.a.id][1], 0o600),
                        "ca.pem": (made["ca"], 0o644)})
     b = with_certs(lab, s.b, s.a, made[s.b.id], made["ca"])
@@ -227,6 +234,7 @@ def fetched_by_url(lab):
     a.up()
     s.a.lan.ping(s.b.host4, check=True)
     logged(b, rf"certificate {url}/a.der fetched, \d+ octets")
+    logged(a, rf"OCSP response {ocsp} fetched, \d+ octets")
     expect(web.asked("ca.crl") == 1, "the list was not kept")
     # Another one takes its place, and fetches the list anew; the tunnel does not notice.
     pid = children_of_pid(children_of(b)["posternd-minder"])["posternd-fetch"]

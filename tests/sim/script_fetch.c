@@ -26,15 +26,42 @@ static struct sim_peer *B(struct sim *sim)
 	return sim->peers[1];
 }
 
+enum at_url {
+	NOTHING,
+	GOOD_LIST,
+	BAD_LIST,
+	CERTIFICATE,
+	BUNDLE,
+	GOOD_RESPONSE, /* not there, but with A (RFC 4806) */
+	BAD_RESPONSE,
+	OLD_RESPONSE,
+	GOOD_ANSWER, /* of a responder at the URL */
+	BAD_ANSWER,
+	OLD_ANSWER,
+	ANSWER_OF_STRANGER,
+	RUBBISH,
+};
+
 /* What the server has at its one URL. */
 static struct served {
 	uint8_t octets[8192];
 	size_t n; /* 0: it does not answer */
+	enum ike_fetch_kind kind;
 } served;
 
 static void serve(struct sim_peer *p, struct ike_fetch *item)
 {
 	script_expect(p->sim, strcmp(item->url, URL) == 0, "another URL is asked for");
+	script_expect(p->sim, served.kind == item->kind, "another thing is asked for");
+	if (item->kind == IKE_FETCH_OCSP) {
+		const unsigned char *der = item->body;
+		OCSP_REQUEST *q = d2i_OCSP_REQUEST(NULL, &der, (long)item->body_n);
+		script_expect(p->sim,
+			      q != NULL && OCSP_request_onereq_count(q) == 1 &&
+				  OCSP_REQUEST_get_ext_count(q) == 0,
+			      "an odd question");
+		OCSP_REQUEST_free(q);
+	}
 	if (served.n > 0)
 		ike_fetch_done(item, ERR_NONE, "", mem_copy(bytes_of(served.octets, served.n)),
 			       served.n);
@@ -84,11 +111,9 @@ static void serve_list(struct sim *sim, const struct authority *ca, const struct
 	mem_free(pem);
 }
 
-/* A has a response about its certificate, to bring along. */
-static void staple(struct sim *sim, const struct authority *ca, const struct certificate *cert,
-		   bool gone, int64_t until)
+static struct bytes response(struct sim *sim, const struct authority *ca,
+			     const struct certificate *cert, bool gone, int64_t until)
 {
-	struct ike_credential *c = &A(sim)->conns[0]->local_auth.credentials[0];
 	const struct issue_ocsp wish = {.issuer = ca->cert,
 					.issuer_key = ca->key,
 					.certificate = cert,
@@ -102,8 +127,38 @@ static void staple(struct sim *sim, const struct authority *ca, const struct cer
 
 	if (issue_ocsp(&wish, &der, &n, &why))
 		sim_fail(sim, "no OCSP response: %s", why);
+	return bytes_of(der, n);
+}
+
+/* A has a response about its certificate, to bring along. */
+static void staple(struct sim *sim, const struct authority *ca, const struct certificate *cert,
+		   bool gone, int64_t until)
+{
+	struct ike_credential *c = &A(sim)->conns[0]->local_auth.credentials[0];
+
 	c->status = mem_new(sizeof(*c->status));
-	c->status[c->n_status++] = bytes_of(der, n);
+	c->status[c->n_status++] = response(sim, ca, cert, gone, until);
+}
+
+/* A responder has one. */
+static void serve_answer(struct sim *sim, const struct authority *ca,
+			 const struct certificate *cert, enum at_url what)
+{
+	const struct bytes der =
+	    response(sim, ca, cert, what == BAD_ANSWER,
+		     what == OLD_ANSWER ? WALL_TIME - DAY : WALL_TIME + DAY / 2);
+
+	script_expect(sim, der.n < sizeof(served.octets), "a long response");
+	if (sim->failed)
+		return;
+	memcpy(served.octets, der.p, der.n);
+	served.n = der.n;
+	if (what == ANSWER_OF_STRANGER)
+		served.octets[der.n - 1] ^=
+		    1; /* of the signature, or of the certificate after it */
+	if (what == RUBBISH)
+		served.n /= 2;
+	mem_free((void *)(uintptr_t)der.p);
 }
 
 /* p's certificate by ca; the caller owns it. */
@@ -136,17 +191,6 @@ static struct certificate *certify(struct sim *sim, const struct authority *ca, 
 	return cert;
 }
 
-enum at_url {
-	NOTHING,
-	GOOD_LIST,
-	BAD_LIST,
-	CERTIFICATE,
-	BUNDLE,
-	GOOD_RESPONSE, /* not there, but with A (RFC 4806) */
-	BAD_RESPONSE,
-	OLD_RESPONSE,
-};
-
 /* A and B with certificates, not started; what is at the URL, of A. */
 static void pair_of(struct sim *sim, enum at_url what)
 {
@@ -157,6 +201,10 @@ static void pair_of(struct sim *sim, enum at_url what)
 	const char *why = "";
 
 	served.n = 0;
+	served.kind = what == CERTIFICATE   ? IKE_FETCH_CERTIFICATE
+		      : what == BUNDLE      ? IKE_FETCH_BUNDLE
+		      : what >= GOOD_ANSWER ? IKE_FETCH_OCSP
+					    : IKE_FETCH_CRL;
 	ca.cert = issue_of(sim, &self, "ed25519", &ca.key);
 	for (unsigned i = 0; i < 2; i++)
 		peer_add(sim, i == 0 ? "A" : "B");
@@ -183,7 +231,9 @@ static void pair_of(struct sim *sim, enum at_url what)
 			writer_bytes(&out, der);
 		served.n = out.n;
 	}
-	if (!sim->failed && what >= GOOD_RESPONSE)
+	if (!sim->failed && what >= GOOD_ANSWER)
+		serve_answer(sim, &ca, cert[0], what);
+	else if (!sim->failed && what >= GOOD_RESPONSE)
 		staple(sim, &ca, cert[0], what == BAD_RESPONSE,
 		       what == OLD_RESPONSE ? WALL_TIME - DAY : WALL_TIME + DAY / 2);
 	certificate_free(cert[0]);
@@ -440,6 +490,87 @@ static void response_is_missing(struct sim *sim)
 	}
 }
 
+/* --- OCSP over HTTP (RFC 6960 A) -------------------------------------------------------------- */
+
+/* B asks a responder about A; why NULL: the tunnel comes up. */
+static void answer(struct sim *sim, enum at_url what, enum ike_ocsp ocsp,
+		   enum revocation_policy policy, unsigned asked, const char *why)
+{
+	struct sim *one = sim_new(sim->seed, sim->trace);
+
+	pair_of(one, what == NOTHING ? GOOD_ANSWER : what);
+	if (!one->failed) {
+		struct ike_remote_auth *a = &B(one)->conns[0]->remote_auth;
+		a->ocsp_url = mem_text(URL);
+		a->ocsp = ocsp;
+		a->revocation = policy;
+		if (what == NOTHING)
+			served.n = 0;
+		B(one)->fetch_time = 5 * SECOND;
+		start(one);
+		if (why == NULL)
+			script_expect_tunnel(one);
+		else
+			expect_refused(one, 20 * SECOND, why);
+		/* A that is refused tries again after a while, and B asks again. */
+		script_expect(one,
+			      why == NULL || asked == 0 ? B(one)->fetches == asked
+							: B(one)->fetches >= asked,
+			      "asked another number of times");
+	}
+	if (one->failed)
+		sim_fail(sim, "%s", one->reason);
+	sim_free(one);
+}
+
+static void answer_good(struct sim *sim)
+{
+	answer(sim, GOOD_ANSWER, IKE_OCSP_NO, REVOCATION_STRICT, 1, NULL);
+	answer(sim, GOOD_ANSWER, IKE_OCSP_NO, REVOCATION_RELAXED, 1, NULL);
+	answer(sim, GOOD_ANSWER, IKE_OCSP_REQUIRE, REVOCATION_RELAXED, 1, NULL);
+	answer(sim, GOOD_ANSWER, IKE_OCSP_NO, REVOCATION_NONE, 0, NULL);
+}
+
+static void answer_revoked(struct sim *sim)
+{
+	answer(sim, BAD_ANSWER, IKE_OCSP_NO, REVOCATION_STRICT, 1, "has been revoked");
+	answer(sim, BAD_ANSWER, IKE_OCSP_NO, REVOCATION_RELAXED, 1, "has been revoked");
+}
+
+static void answer_does_not_come(struct sim *sim)
+{
+	answer(sim, NOTHING, IKE_OCSP_NO, REVOCATION_RELAXED, 1, NULL);
+	answer(sim, NOTHING, IKE_OCSP_NO, REVOCATION_STRICT, 1, "of CN=");
+	answer(sim, NOTHING, IKE_OCSP_NO, REVOCATION_STRICT, 1, "OCSP response " URL ": gave up");
+	answer(sim, NOTHING, IKE_OCSP_REQUIRE, REVOCATION_RELAXED, 1, "ocsp = require");
+}
+
+/* It counts for nothing, and is no fault of A's. */
+static void answer_of_a_stranger(struct sim *sim)
+{
+	answer(sim, ANSWER_OF_STRANGER, IKE_OCSP_NO, REVOCATION_RELAXED, 1, NULL);
+	answer(sim, ANSWER_OF_STRANGER, IKE_OCSP_NO, REVOCATION_STRICT, 1, "signed by nobody");
+	answer(sim, OLD_ANSWER, IKE_OCSP_NO, REVOCATION_RELAXED, 1, NULL);
+	answer(sim, OLD_ANSWER, IKE_OCSP_NO, REVOCATION_STRICT, 1, "out of date");
+	answer(sim, RUBBISH, IKE_OCSP_NO, REVOCATION_RELAXED, 1, NULL);
+	answer(sim, RUBBISH, IKE_OCSP_NO, REVOCATION_STRICT, 1, "no revocation list");
+}
+
+/* Where the peer has brought a response, or has not shown to be one, nobody is asked. */
+static void nobody_is_asked(struct sim *sim)
+{
+	answer(sim, GOOD_RESPONSE, IKE_OCSP_ASK, REVOCATION_STRICT, 0, NULL);
+	answer(sim, BAD_RESPONSE, IKE_OCSP_ASK, REVOCATION_RELAXED, 0, "has been revoked");
+	pair_of(sim, GOOD_ANSWER);
+	struct bytes *der = &A(sim)->conns[0]->local_auth.credentials[0].certs[0];
+	((uint8_t *)(uintptr_t)der->p)[der->n - 1] ^= 1;
+	B(sim)->conns[0]->remote_auth.ocsp_url = mem_text(URL);
+	B(sim)->conns[0]->remote_auth.revocation = REVOCATION_STRICT;
+	start(sim);
+	expect_refused(sim, 20 * SECOND, NULL);
+	script_expect(sim, B(sim)->fetches == 0, "somebody was asked");
+}
+
 const struct script scripts_fetch[] = {
     {"crl-by-url-and-a-repeated-request", list_is_fetched},
     {"crl-by-url-revokes", list_revokes},
@@ -450,6 +581,11 @@ const struct script scripts_fetch[] = {
     {"rfc4806-response-is-brought", response_is_brought},
     {"rfc4806-response-revokes", response_revokes},
     {"rfc4806-response-is-missing", response_is_missing},
+    {"rfc6960-a-answer-good", answer_good},
+    {"rfc6960-a-answer-revoked", answer_revoked},
+    {"rfc6960-a-answer-does-not-come", answer_does_not_come},
+    {"rfc6960-a-answer-of-a-stranger", answer_of_a_stranger},
+    {"rfc6960-a-nobody-is-asked", nobody_is_asked},
     {"rfc7296-3.6-certificate-by-url", certificate_by_url},
     {"rfc7296-3.6-bundle-by-url", bundle_by_url},
     {"rfc7296-3.6-lookup-not-announced", not_announced},

@@ -16,7 +16,8 @@
 #define WORDS                                                                                      \
 	"local, remote, remote-port, transport, remote-tcp-port, tcp-share, local-id, remote-id, " \
 	"auth, "                                                                                   \
-	"cert, key, ca, crl, crl-url, crl-fetch, cert-lookup, cert-url, cert-bundle-url, "         \
+	"cert, key, ca, crl, crl-url, crl-fetch, ocsp-url, ocsp-fetch, cert-lookup, cert-url, "    \
+	"cert-bundle-url, "                                                                        \
 	"revocation, ocsp, ocsp-responder, ocsp-response, send-crl, remote-auth-algorithms, "      \
 	"remote-pubkey, "                                                                          \
 	"always-send-cert, auth-size-max, big-payload, weak-signatures, downgrade-prevention, "    \

@@ -378,6 +378,7 @@ static struct crl *list_of(const struct made *by, const struct made *revokes)
 
 static struct crl *list_a, *list_b; /* taken by the next judge(); may be NULL */
 static bool required;
+static struct ocsp_questions asked; /* by the last judge() */
 
 /* The verdict on leaf and inter, with these answers (ended by NULL). */
 static enum err judge(enum revocation_policy policy, const struct says *const *says)
@@ -386,6 +387,7 @@ static enum err judge(enum revocation_policy policy, const struct says *const *s
 	struct ocsp *answers[OCSP_ANSWERS_MAX] = {NULL};
 	struct trust_policy p = {.revocation = policy,
 				 .answers = (const struct ocsp *const *)answers,
+				 .questions = &asked,
 				 .ocsp_required = required};
 	struct trust *t = trust_new();
 	enum err e;
@@ -396,6 +398,7 @@ static enum err judge(enum revocation_policy policy, const struct says *const *s
 	if (list_b != NULL)
 		assert_int_equal(trust_add_crl(t, list_b, &reason), ERR_NONE);
 	list_a = list_b = NULL;
+	asked.n = 0;
 	for (; *says != NULL; says++)
 		answers[p.n_answers++] = parsed(*says);
 	e = trust_check_chain(t, &p, certs, 2, NULL, MAKER_NOW, why, sizeof(why));
@@ -503,6 +506,65 @@ static void test_delegate_revoked(void **state)
 	required = false;
 }
 
+/* The i-th question is about cert, without a nonce, and the same each time. */
+static void expect_question(size_t i, const struct made *cert, const struct made *issuer)
+{
+	const struct ocsp_question *q = &asked.q[i];
+	OCSP_CERTID *wanted = OCSP_cert_to_id(EVP_sha1(), cert->x509, issuer->x509);
+	const unsigned char *p = q->der;
+	OCSP_REQUEST *r = d2i_OCSP_REQUEST(NULL, &p, (long)q->der_len);
+
+	assert_true(i < asked.n);
+	assert_non_null(r);
+	assert_int_equal(OCSP_request_onereq_count(r), 1);
+	assert_int_equal(OCSP_id_cmp(OCSP_onereq_get0_id(OCSP_request_onereq_get0(r, 0)), wanted),
+			 0);
+	assert_int_equal(OCSP_REQUEST_get_ext_count(r), 0);
+	assert_string_equal(q->url, "");
+	OCSP_CERTID_free(wanted);
+	OCSP_REQUEST_free(r);
+}
+
+/* A question for each certificate that neither a list nor a response tells of. */
+static void test_questions(void **state)
+{
+	(void)state;
+	fill();
+	for (int policy = REVOCATION_RELAXED; policy <= REVOCATION_STRICT; policy++) {
+		const enum revocation_policy p = (enum revocation_policy)policy;
+
+		(void)judge(p, SAYS(NULL));
+		assert_int_equal(asked.n, 2);
+		expect_question(0, &leaf, &inter);
+		expect_question(1, &inter, &root);
+		const struct ocsp_questions first = asked;
+		(void)judge(p, SAYS(&old, &odd, &by_stranger, NULL));
+		assert_memory_equal(&asked, &first, sizeof(asked));
+		(void)judge(p, SAYS(&good, NULL));
+		assert_int_equal(asked.n, 1);
+		expect_question(0, &inter, &root);
+		list_a = list_of(&root, NULL);
+		(void)judge(p, SAYS(NULL));
+		assert_int_equal(asked.n, 1);
+		expect_question(0, &leaf, &inter);
+		(void)judge(p, SAYS(&good, &inter_good, NULL));
+		assert_int_equal(asked.n, 0);
+		/* Who is revoked is so, whatever else is not known. */
+		expect(judge(p, SAYS(&inter_gone, NULL)), "of CN=Issuing CA has been revoked");
+		assert_int_equal(asked.n, 0);
+	}
+	assert_int_equal(judge(REVOCATION_NONE, SAYS(NULL)), ERR_NONE);
+	assert_int_equal(asked.n, 0);
+	/* Required, though the lists tell. */
+	required = true;
+	list_a = list_of(&root, NULL);
+	list_b = list_of(&inter, NULL);
+	expect(judge(REVOCATION_RELAXED, SAYS(NULL)), "of CN=gw no OCSP response tells");
+	assert_int_equal(asked.n, 1);
+	expect_question(0, &leaf, &inter);
+	required = false;
+}
+
 static void test_url(void **state)
 {
 	char url[64];
@@ -520,7 +582,7 @@ int main(void)
 	    cmocka_unit_test(test_altered),      cmocka_unit_test(test_chain_relaxed),
 	    cmocka_unit_test(test_chain_strict), cmocka_unit_test(test_lists_and_responses),
 	    cmocka_unit_test(test_required),     cmocka_unit_test(test_delegate_revoked),
-	    cmocka_unit_test(test_url),
+	    cmocka_unit_test(test_questions),    cmocka_unit_test(test_url),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
