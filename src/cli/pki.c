@@ -19,11 +19,13 @@ static const struct verb {
 	const char *help;
 	const char *options; /* letters of those that it takes, see longs */
 } verbs[] = {
-    {"init", 1, 1, pki_init, "[--key KIND] [--days N] [--under FOLDER] NAME",
-     "Make a CA: its key, its certificate and an empty revocation list.", "ikdu"},
+    {"init", 1, 1, pki_init,
+     "[--key KIND] [--days N] [--under FOLDER [--crl-url URL] [--ocsp-url URL]] NAME",
+     "Make a CA: its key, its certificate and an empty revocation list.", "ikduCO"},
     {"issue", 1, 64, pki_issue,
-     "[--key KIND] [--days N] [--public-key FILE] [--subject DN] [--out FOLDER] NAME ...",
-     "Certify a gateway or a person by all these names, and lay down what it needs.", "ikdpso"},
+     "[--key KIND] [--days N] [--public-key FILE] [--subject DN] [--out FOLDER] [--crl-url URL] "
+     "[--ocsp-url URL] NAME ...",
+     "Certify a gateway or a person by all these names, and lay down what it needs.", "ikdpsoCO"},
     {"show", 0, 1, pki_show, "[NAME | SERIAL | FILE]",
      "Show the CA and what it has issued, or one certificate.", "i"},
     {"revoke", 1, 1, pki_revoke, "[--reason REASON] [--days N] NAME | SERIAL",
@@ -107,6 +109,12 @@ static int read_option(const struct verb *v, int c, struct pki_options *o)
 	case 'u':
 		o->under = optarg;
 		return -1;
+	case 'C':
+		o->crl_url = optarg;
+		return -1;
+	case 'O':
+		o->ocsp_url = optarg;
+		return -1;
 	case 'r':
 		o->reason = optarg;
 		return -1;
@@ -121,11 +129,18 @@ static int read_option(const struct verb *v, int c, struct pki_options *o)
 static int read_options(const struct verb *v, int argc, char **argv, struct pki_options *o)
 {
 	static const struct option longs[] = {
-	    {"dir", required_argument, NULL, 'i'},     {"json", no_argument, NULL, 'j'},
-	    {"key", required_argument, NULL, 'k'},     {"days", required_argument, NULL, 'd'},
-	    {"out", required_argument, NULL, 'o'},     {"public-key", required_argument, NULL, 'p'},
-	    {"subject", required_argument, NULL, 's'}, {"under", required_argument, NULL, 'u'},
-	    {"reason", required_argument, NULL, 'r'},  {NULL, 0, NULL, 0},
+	    {"dir", required_argument, NULL, 'i'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"key", required_argument, NULL, 'k'},
+	    {"days", required_argument, NULL, 'd'},
+	    {"out", required_argument, NULL, 'o'},
+	    {"public-key", required_argument, NULL, 'p'},
+	    {"subject", required_argument, NULL, 's'},
+	    {"under", required_argument, NULL, 'u'},
+	    {"reason", required_argument, NULL, 'r'},
+	    {"crl-url", required_argument, NULL, 'C'},
+	    {"ocsp-url", required_argument, NULL, 'O'},
+	    {NULL, 0, NULL, 0},
 	};
 	int c, status;
 

@@ -19,7 +19,9 @@ struct pki_options {
 	const char *subject;    /* NULL: from the first name */
 	const char *under;      /* folder of the CA that is to be above; NULL: none */
 	const char *reason;
-	unsigned days; /* 0: what is usual */
+	const char *crl_url;  /* for the certificate to name; NULL: none */
+	const char *ocsp_url; /* likewise */
+	unsigned days;        /* 0: what is usual */
 	bool json;
 	char **words;
 	int n_words;

@@ -98,6 +98,8 @@ static bool fill_ca(struct new_folder *n, const struct pki_options *o, struct au
 	    .path_len = above->n_chain != 0 ? 0 : -1,
 	    .not_before = o->now - SLACK,
 	    .not_after = end_of(o, CA_DAYS, above),
+	    .crl_url = o->crl_url,
+	    .ocsp_url = o->ocsp_url,
 	};
 	const char *reason;
 
@@ -259,6 +261,8 @@ static bool make_certificate(struct order *r, const struct pki_options *o, struc
 	    .n_names = r->n_names,
 	    .not_before = o->now - SLACK,
 	    .not_after = end_of(o, CERTIFICATE_DAYS, a),
+	    .crl_url = o->crl_url,
+	    .ocsp_url = o->ocsp_url,
 	};
 	const char *reason;
 

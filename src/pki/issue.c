@@ -116,7 +116,7 @@ static bool add_extensions(X509 *x, const struct issue *wish)
 	       /* RFC 5280 4.2.1.1: one that signs itself may leave it out. */
 	       (wish->issuer == NULL ||
 		add_extension(x, &ctx, NID_authority_key_identifier, "keyid:always")) &&
-	       add_alt_names(x, wish);
+	       add_alt_names(x, wish) && issue_urls_add(x, wish);
 }
 
 static bool set_serial(X509 *x)
@@ -208,7 +208,8 @@ static enum err check_wish(const struct issue *wish, const char **reason)
 		*reason = "it would outlive its issuer's certificate";
 		return ERR_RANGE;
 	}
-	return check_names(wish, reason);
+	const enum err e = issue_urls_check(wish, reason);
+	return e != ERR_NONE ? e : check_names(wish, reason);
 }
 
 enum err issue_certificate(const struct issue *wish, struct certificate **out, const char **reason)

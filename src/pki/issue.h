@@ -25,6 +25,8 @@ struct issue {
 	int path_len;       /* of a CA: how many may stand below it; negative: no limit */
 	int64_t not_before; /* seconds since 1970 */
 	int64_t not_after;
+	const char *crl_url;  /* where the issuer's revocation list is; NULL: it does not say */
+	const char *ocsp_url; /* and an OCSP responder; NULL likewise */
 };
 
 /* A certificate of version 3 with a random serial number of 126 bits. keyUsage is keyCertSign and

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "crypto/openssl.h"
+#include "pki/issue.h"
 #include "pki/issue_key.h"
 
 struct issue_key {
@@ -22,5 +23,10 @@ const EVP_MD *issue_key_digest(const struct issue_key *key);
 /* What has been written to out, as memory of mem_new(); frees out. ERR_NO_MEMORY when out is NULL
  * or written is false. */
 enum err bio_take(BIO *out, bool written, uint8_t **text, size_t *n);
+
+/* Whether the URLs of a wish can stand in its certificate; reason gets a static sentence. */
+enum err issue_urls_check(const struct issue *wish, const char **reason);
+/* Puts them there; false when out of memory. */
+bool issue_urls_add(X509 *x, const struct issue *wish);
 
 #endif

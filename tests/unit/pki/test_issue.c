@@ -12,6 +12,7 @@
 #include "crypto/openssl.h"
 #include "pki/describe.h"
 #include "pki/issue.h"
+#include "pki/trust.h"
 
 #define NOW 1795521600 /* 2026-11-24 12:00:00 UTC */
 #define DAY 86400
@@ -408,6 +409,61 @@ static void test_reason_words(void **state)
 		assert_true(issue_reason_number(issue_reason_word(i)) >= 0);
 }
 
+#define CRL_URL  "https://pki.example/a,b.crl"
+#define OCSP_URL "http://ocsp.example/"
+
+/* What a check of c by our CA misses. */
+static void check_missing(const struct certificate *c, struct crl_points *lists,
+			  struct ocsp_questions *questions)
+{
+	const struct trust_policy policy = {.missing = lists, .questions = questions};
+	struct trust *t = trust_new();
+	char why[TRUST_REASON_MAX];
+
+	assert_int_equal(trust_add_ca(t, ca, &reason), ERR_NONE);
+	assert_int_equal(trust_check_chain(t, &policy, &c, 1, NULL, NOW + 1, why, sizeof(why)),
+			 ERR_NONE);
+	trust_free(t);
+}
+
+/* What a certificate says of its revocation is where a peer looks. */
+static void test_urls(void **state)
+{
+	struct issue_key *key = make("ecdsa-p256");
+	struct issue wish = leaf_wish(key, NULL, 0), root = ca_wish(ca_key);
+	struct crl_points lists = {.any = false};
+	struct ocsp_questions questions = {.n = 0};
+	struct certificate *c;
+	char url[64];
+
+	(void)state;
+	wish.subject = "gw";
+	wish.crl_url = CRL_URL;
+	wish.ocsp_url = OCSP_URL;
+	assert_int_equal(issue_certificate(&wish, &c, &reason), ERR_NONE);
+	assert_true(ocsp_url(c, 0, url, sizeof(url)));
+	assert_string_equal(url, OCSP_URL);
+	assert_false(ocsp_url(c, 1, url, sizeof(url)));
+	check_missing(c, &lists, &questions);
+	assert_int_equal(lists.n, 1);
+	assert_string_equal(lists.url[0], CRL_URL);
+	assert_int_equal(questions.n, 1);
+	assert_string_equal(questions.q[0].url, OCSP_URL);
+	certificate_free(c);
+
+	wish.crl_url = "ldap://pki.example/";
+	assert_int_equal(issue_certificate(&wish, &c, &reason), ERR_SYNTAX);
+	wish.crl_url = "http://pki.example/a b";
+	assert_int_equal(issue_certificate(&wish, &c, &reason), ERR_SYNTAX);
+	wish.crl_url = NULL;
+	wish.ocsp_url = "https://ocsp.example/";
+	assert_int_equal(issue_certificate(&wish, &c, &reason), ERR_SYNTAX);
+	root.crl_url = CRL_URL;
+	assert_int_equal(issue_certificate(&root, &c, &reason), ERR_UNSUPPORTED);
+	assert_null(c);
+	issue_key_free(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +475,7 @@ int main(void)
 	    cmocka_unit_test(test_encrypted_key_asks_nobody),
 	    cmocka_unit_test(test_crl),
 	    cmocka_unit_test(test_reason_words),
+	    cmocka_unit_test(test_urls),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
