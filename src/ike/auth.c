@@ -445,7 +445,7 @@ enum err auth_checked(struct ike_sa *sa, const struct ike_job *job, const struct
 	identity_format(sa->setup->peer_id, id);
 	sa->setup->ppk.proof_failed = job->proof_failed;
 	if (job->result) {
-		snprintf(why, AUTH_WHY_MAX, "%.120s: %.199s%s", id, job->reason,
+		snprintf(why, AUTH_WHY_MAX, "%.120s: %.319s%s", id, job->reason,
 			 job->proof_failed ? downgrade_hint(sa) : "");
 		return ERR_AUTH;
 	}

@@ -5,7 +5,7 @@
 
 #include "ike/sa.h"
 
-#define AUTH_WHY_MAX 400
+#define AUTH_WHY_MAX 520
 
 typedef void auth_then(struct ike *ike, struct ike_sa *sa, struct ike_job *job);
 

@@ -113,7 +113,7 @@ static void auth_send(struct ike *ike, struct ike_sa *sa)
 
 static void auth_ready(struct ike *ike, struct ike_sa *sa, struct ike_job *job)
 {
-	char why[300];
+	char why[AUTH_WHY_MAX];
 
 	if (auth_proved(sa, job)) {
 		snprintf(why, sizeof(why), "our own authentication failed: %s", job->reason);

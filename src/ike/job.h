@@ -68,7 +68,7 @@ struct ike_job {
 	uint64_t serial;      /* unique in the engine; whoever runs it gives it back unchanged */
 	struct ike_job *next; /* for queues of the owner of the moment */
 	enum err result;
-	char reason[200]; /* why it failed, for the log; never anything secret */
+	char reason[320]; /* why it failed, for the log; never anything secret */
 
 	/* Key exchange. value: ours for GENERATE and RESPOND; peer: theirs for RESPOND and FINISH.
 	 */
