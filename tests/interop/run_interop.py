@@ -139,7 +139,8 @@ def certificates(kind):
     if kind not in made_certs:
         first, _, better = kind.partition("+")
         first, _, way = first.partition("-")
-        folder = os.path.join(cert_folder, way)
+        # Each its own CA: what is made later must not take the place of one in use.
+        folder = os.path.join(cert_folder, way or better)
         make = certs.chains if way == "chain" else certs.make
         made_certs[kind] = make(folder, first, list(sites.IDS.values()))
         if better == "mlkem768":
